@@ -1,0 +1,44 @@
+"""What the budget allows for one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["DropCause", "Plan", "Skip"]
+
+
+class DropCause(StrEnum):
+    """Why a frame was not looked at. The value is what goes over the wire and into the metrics."""
+
+    SUPERSEDED = "superseded"
+    """A newer frame overwrote it in the slot."""
+    EXPIRED = "expired"
+    """It was past its deadline when its turn came."""
+    DECODE_ERROR = "decode_error"
+    """It arrived damaged."""
+    CLOSED = "closed"
+    """The session ended while it waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Work on this frame.
+
+    Attributes:
+        faces: how many faces to measure and score, at least 1; the rest keep their last box. The longest
+            unmeasured go first.
+        find: whether to look for new faces, where the tracker wants to.
+        degraded: whether the budget took something away.
+    """
+
+    faces: int
+    find: bool = True
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Leave this frame."""
+
+    cause: DropCause

@@ -1,0 +1,1 @@
+"""Hands that find faces, follow them and cut them out."""

@@ -1,0 +1,122 @@
+"""What every inference backend must do. Backends live in `engines` or in other people's packages.
+
+An engine is loaded once, keeps no state between calls, and is warm before it is used. It belongs to one
+thread: whoever called `load` calls `infer`. It knows nothing of faces, frames or scores.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.errors import EngineUnavailable
+from stream_guard.models.manifest import Manifest
+
+__all__ = ["Engine", "EngineOptions", "Network", "Prediction", "Probe"]
+
+Network = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
+"""A network with one float32 NCHW input; returns its outputs in the order of the ONNX graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether a backend can run here.
+
+    Attributes:
+        available: True where `load` should work.
+        reason: one line: the version and device it would use, or why it cannot.
+        device: ``"cpu"``, ``"cuda:0"``...; empty where unavailable.
+        preference: higher is taken first by ``auto``. TensorRT 40, torch CUDA 30, OpenVINO 20, ONNX Runtime 10.
+    """
+
+    available: bool
+    reason: str
+    device: str = ""
+    preference: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What a caller may ask of any engine.
+
+    Attributes:
+        threads: CPU threads for one inference; 0 leaves it to the backend.
+        max_batch: the largest batch `infer` will be given.
+    """
+
+    threads: int = 0
+    max_batch: int = 32
+
+
+class Prediction(NamedTuple):
+    """What the model says of a batch.
+
+    Attributes:
+        logits: float32, shape (n,). Positive leans to synthetic. Not yet calibrated.
+        patches: float32, shape (n, rows, columns): the same per region of the crop, or None.
+    """
+
+    logits: NDArray[np.float32]
+    patches: NDArray[np.float32] | None
+
+
+class Engine(ABC):
+    """One way to run the model."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def probe(cls) -> Probe:
+        """Say whether this backend can run here. Never raises; imports the backend only if it is installed."""
+
+    @abstractmethod
+    def load(self, model: Path, manifest: Manifest, options: EngineOptions) -> None:
+        """Read the ONNX file, compile it and run it once for each batch size that matters.
+
+        Args:
+            model: the ONNX file, already checked against the manifest's sha256.
+            manifest: what the file expects and returns.
+            options: threads and largest batch.
+
+        Raises:
+            EngineUnavailable: the backend cannot run here.
+            EngineError: it can, but not with this file.
+        """
+
+    @abstractmethod
+    def infer(self, batch: NDArray[np.uint8]) -> Prediction:
+        """Run the model.
+
+        Args:
+            batch: uint8, shape (n, size, size, 3), RGB, contiguous, 1 <= n <= ``max_batch``. Colour
+                normalisation is part of the ONNX graph, so every engine does the same arithmetic, and a
+                crop goes from `faces.align.cut` into the batch without another copy.
+
+        Raises:
+            EngineError: the backend failed, or the batch has the wrong shape.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free what was loaded. Safe to call twice."""
+
+    @classmethod
+    def open_network(cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0) -> Network:
+        """Open any other small network, such as the face finder's, at one fixed input shape.
+
+        Args:
+            path: an ONNX file with one float32 input.
+            input_shape: (1, channels, height, width).
+            threads: CPU threads; 0 leaves it to the backend.
+
+        Raises:
+            EngineUnavailable: this backend does not offer it. CPU engines do.
+        """
+        raise EngineUnavailable(f"{cls.name} runs only the detector itself")

@@ -1,0 +1,102 @@
+"""What is known of a model: how to feed it, how to read it, how it was made, how good it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stream_guard.errors import ModelError
+
+__all__ = ["Calibration", "DataSet", "Manifest", "Measurement", "Threshold"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Calibration(_Strict):
+    """Turns a logit into a log-likelihood ratio: ``(logit - bias) / temperature`` (Guo et al., ICML 2017).
+
+    The bias is set on real faces seen through call codecs, so that 0 is even odds there.
+    """
+
+    temperature: float = Field(1.0, gt=0, description="divides the logit")
+    bias: float = Field(0.0, description="is subtracted from the logit first")
+    fitted_on: str = Field("", description="which samples, in words")
+
+
+class Threshold(_Strict):
+    """A calibrated logit above which a share of real faces falls, one frame at a time."""
+
+    false_alarm_rate: float = Field(gt=0, lt=1)
+    logit: float
+
+
+class DataSet(_Strict):
+    """One set of faces the model was trained on."""
+
+    name: str
+    items: int = Field(ge=1)
+    terms: str = Field(description="what its owners allow")
+    use: Literal["train", "calibrate", "validate"]
+
+
+class Measurement(_Strict):
+    """One figure, with the command that printed it."""
+
+    on: str = Field(description="the set")
+    metric: str = Field(description="for instance: video AUC")
+    value: float
+    low: float | None = Field(None, description="95 % bootstrap interval")
+    high: float | None = None
+    command: str
+
+
+class Manifest(_Strict):
+    """The JSON file beside an ONNX file, same stem.
+
+    The graph's input is ``faces``: uint8, (n, size, size, 3), RGB. Its outputs are ``logits``: float32, (n,),
+    positive for synthetic; and, where `patch_grid` is set, ``patches``: float32, (n, grid, grid).
+    """
+
+    name: str
+    version: str
+    status: Literal["preview", "stable"]
+    summary: str
+    file: str = Field(description="the ONNX file's name, in the same folder")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    licence: str = Field(description="of the weights")
+    size: int = Field(ge=32, le=512, description="side of the input in pixels")
+    margin: float = Field(
+        ge=1.0, le=3.0, description="crop margin: side of the square over the box's longer side"
+    )
+    mean: tuple[float, float, float] = Field(description="of RGB in 0..1; applied inside the graph")
+    std: tuple[float, float, float]
+    patch_grid: int | None = Field(None, ge=2, le=64)
+    min_face_px: int = Field(ge=16, description="the shorter side of a face below which it is not judged")
+    parameters: int = Field(ge=1)
+    calibration: Calibration
+    thresholds: tuple[Threshold, ...] = ()
+    data: tuple[DataSet, ...]
+    data_sha256: str = Field("", description="digest of the list of training files")
+    made_by: str = Field(description="the command")
+    measured: tuple[Measurement, ...] = ()
+    limits: tuple[str, ...] = Field((), description="what it is known not to do, in plain words")
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            ModelError: the file is missing or not a manifest.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ModelError(f"cannot read the model manifest {path}: {error.strerror}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise ModelError(f"{path} is not a model manifest: {where}: {first['msg']}") from error

@@ -1,0 +1,1 @@
+"""Glue: tasks and wiring. A frame's way from source to observers."""

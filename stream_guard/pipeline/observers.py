@@ -1,0 +1,69 @@
+"""What can be watched of the pipeline. Metrics, the hub and the journal are observers: no stage measures itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from stream_guard.budget.plan import DropCause, Plan
+from stream_guard.frame import Frame
+from stream_guard.scoring.observation import Update
+from stream_guard.sources.base import Transport
+
+__all__ = ["Observer", "Scored", "SessionInfo", "SessionState", "Stage"]
+
+SessionState = Literal["connecting", "live", "stale", "ended"]
+
+Stage = Literal["wait", "convert", "find", "track", "align", "infer", "total"]
+"""``wait``: from arrival to admission. ``total``: from arrival to the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """Who a session is."""
+
+    id: str
+    kind: str
+    label: str
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One frame's result.
+
+    Attributes:
+        frame: its pixels are still there for who wants them, until the observer returns.
+        at_s: seconds on the session's time line.
+        scored_ns: monotonic nanoseconds at which the scores stood.
+        plan: what the budget allowed.
+    """
+
+    frame: Frame
+    at_s: float
+    scored_ns: int
+    update: Update
+    plan: Plan
+    transport: Transport
+
+
+class Observer:
+    """Override what you need. All calls come from the event loop and must return at once."""
+
+    def session_changed(self, session: SessionInfo, state: SessionState, reason: str | None = None) -> None:
+        """Take note that a session began, came alive, fell silent or ended."""
+
+    def frame_received(self, session: SessionInfo, frame: Frame) -> None:
+        """Take note of every frame the source delivered."""
+
+    def frame_dropped(self, session: SessionInfo, cause: DropCause, count: int = 1) -> None:
+        """Take note of frames that will not be scored."""
+
+    def stage_done(self, session: SessionInfo, stage: Stage, duration_ns: int) -> None:
+        """Take note of how long one stage took for one frame."""
+
+    def frame_scored(self, session: SessionInfo, scored: Scored) -> None:
+        """Take note of a result."""
+
+    def ticked(self, session: SessionInfo, update: Update, at_s: float) -> None:
+        """Take note of what changed without a frame: a stream fell silent."""

@@ -1,0 +1,185 @@
+"""The messages of ``/ws``, version 1, as types. `docs/protocol.md` tells the story, `schema.json` is generated.
+
+Times ``t`` are seconds on the session's time line. ``age_ms`` is how long ago the frame behind the message
+arrived. Boxes are x, y, width, height as fractions of the frame.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stream_guard.budget.plan import DropCause
+from stream_guard.face import Reason
+from stream_guard.scoring.observation import EventKind, State
+
+__all__ = [
+    "VERSION",
+    "BudgetReport",
+    "ClientMessage",
+    "Event",
+    "FaceReport",
+    "Hello",
+    "ModelReport",
+    "Scores",
+    "ServerMessage",
+    "Session",
+    "StageReport",
+    "Stats",
+    "Subscribe",
+    "TransportReport",
+]
+
+VERSION = 1
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelReport(_Message):
+    """Which model gives the scores."""
+
+    name: str
+    version: str
+    status: Literal["preview", "stable"]
+    sha256: str
+    min_face_px: int
+
+
+class Hello(_Message):
+    """First message on every connection."""
+
+    type: Literal["hello"] = "hello"
+    v: Literal[1] = VERSION
+    server: str = Field(description="program and version")
+    engine: str
+    device: str
+    model: ModelReport
+    budget_ms: float
+    promise: str | None = Field(
+        None,
+        description="measured false alarms per hour and seconds to flag, in words; null where not measured",
+    )
+
+
+class FaceReport(_Message):
+    """One face as it stands."""
+
+    id: int
+    box: tuple[float, float, float, float]
+    authenticity: Fraction | None
+    interval: tuple[Fraction, Fraction] | None
+    state: State
+    reasons: tuple[Reason, ...] = ()
+    frame_score: Fraction | None
+    coverage: Fraction
+
+
+class BudgetReport(_Message):
+    """How the work keeps up. ``dropped`` counts since the session began."""
+
+    target_ms: float
+    p95_ms: float | None
+    degraded: bool = Field(False, description="not every face was looked at on this frame")
+    dropped: dict[DropCause, int] = {}
+
+
+class TransportReport(_Message):
+    """How the picture gets here. Null where it is not known."""
+
+    codec: str
+    width: int
+    height: int
+    fps: float
+    kbps: float | None = None
+    lost: int | None = None
+
+
+class Scores(_Message):
+    """The faces of one scored frame. A slow client may miss some of these, never the newest."""
+
+    type: Literal["scores"] = "scores"
+    v: Literal[1] = VERSION
+    session: str
+    frame: int
+    t: float
+    age_ms: float
+    faces: tuple[FaceReport, ...]
+    budget: BudgetReport
+    transport: TransportReport
+
+
+class Event(_Message):
+    """Something that happened once. Never dropped."""
+
+    type: Literal["event"] = "event"
+    v: Literal[1] = VERSION
+    session: str
+    t: float
+    kind: EventKind
+    face: int | None = None
+    previous: State | None = None
+    state: State | None = None
+    authenticity: Fraction | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+class StageReport(_Message):
+    """Latency of one stage over the last seconds, in milliseconds."""
+
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    count: int
+
+
+class Stats(_Message):
+    """Once a second a session: how many frames, what they cost, which were dropped and why."""
+
+    type: Literal["stats"] = "stats"
+    v: Literal[1] = VERSION
+    session: str
+    t: float
+    received: int
+    admitted: int
+    scored: int
+    dropped: dict[DropCause, int]
+    fps_in: float
+    fps_scored: float
+    stages: dict[str, StageReport]
+    backlog_ms: float = Field(0.0, description="hidden delay: arrival drifting away from media time")
+    clients: int = 0
+
+
+class Session(_Message):
+    """A session begins, changes or ends."""
+
+    type: Literal["session"] = "session"
+    v: Literal[1] = VERSION
+    session: str
+    state: Literal["connecting", "live", "stale", "ended"]
+    kind: str = Field(description="webrtc, whep, file, rtsp, rtmp, udp, camera, screen, pattern")
+    label: str
+    reason: str | None = Field(None, description="why it ended")
+
+
+class Subscribe(_Message):
+    """What a client wants. Without it: everything, as fast as it comes."""
+
+    type: Literal["subscribe"] = "subscribe"
+    v: Literal[1] = VERSION
+    sessions: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] | None = (
+        Field(None, description="null: all")
+    )
+    types: tuple[Literal["scores", "event", "stats", "session"], ...] | None = Field(
+        None, description="null: all"
+    )
+    max_rate: float | None = Field(None, gt=0, le=1000, description="scores messages a second and session")
+
+
+ServerMessage = Annotated[Hello | Scores | Event | Stats | Session, Field(discriminator="type")]
+ClientMessage = Subscribe

@@ -1,0 +1,114 @@
+"""What goes into scoring and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from stream_guard.face import Box, Reason
+
+__all__ = ["EventKind", "FaceObservation", "FaceScore", "Observation", "ScoreEvent", "State", "Update"]
+
+
+class State(StrEnum):
+    """What is said about a face. The value is what goes over the wire."""
+
+    AUTHENTIC = "authentic"
+    SUSPICIOUS = "suspicious"
+    SYNTHETIC = "synthetic"
+    CANNOT_JUDGE = "cannot_judge"
+    STALE = "stale"
+
+
+class EventKind(StrEnum):
+    """Something that happened once. Events are never dropped on the way to a client."""
+
+    FACE_APPEARED = "face_appeared"
+    FACE_LOST = "face_lost"
+    STATE_CHANGED = "state_changed"
+    ALARM_RAISED = "alarm_raised"
+    ALARM_CLEARED = "alarm_cleared"
+    SCENE_CUT = "scene_cut"
+    STALE = "stale"
+    RESUMED = "resumed"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceObservation:
+    """What one frame showed of one face.
+
+    Attributes:
+        id: the tracker's id.
+        box: as fractions of the frame.
+        llr: calibrated log-likelihood ratio, synthetic over authentic (positive leans to synthetic), or None
+            where the face was not scored on this frame.
+        reasons: why it was not scored, if the face itself is the cause. Both empty and None together mean
+            that it was simply not this face's turn: the budget was spent on others.
+    """
+
+    id: int
+    box: Box
+    llr: float | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one frame showed.
+
+    Attributes:
+        sequence: the frame's number in its stream.
+        at_ns: the frame's place on the session's time line: its arrival for live streams, its media time for
+            files. Never goes back.
+        faces: every face tracked on it.
+        cut: True where the picture changed so much that nothing before it counts (scene cut, camera switch).
+    """
+
+    sequence: int
+    at_ns: int
+    faces: tuple[FaceObservation, ...] = ()
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FaceScore:
+    """What is said about one face now.
+
+    Attributes:
+        authenticity: 0 to 1, 1 is authentic; None until there is evidence, and while it cannot be judged.
+        interval: 95 % interval of it, (low, high); None together with it.
+        state: after hysteresis.
+        reasons: why it cannot be judged; empty unless the state is ``cannot_judge`` (or coverage suffers).
+        frame_score: what this very frame alone says, 0 to 1, or None where it was not scored on it.
+        coverage: share of the recent window's face time that could be judged, 0 to 1.
+    """
+
+    id: int
+    box: Box
+    authenticity: float | None
+    interval: tuple[float, float] | None
+    state: State
+    reasons: tuple[Reason, ...]
+    frame_score: float | None
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreEvent:
+    """Something that happened to a face, or to the session where ``face`` is None."""
+
+    kind: EventKind
+    at_ns: int
+    face: int | None = None
+    previous: State | None = None
+    state: State | None = None
+    authenticity: float | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a session answers to one observation or tick: the faces as they stand, and what changed."""
+
+    faces: tuple[FaceScore, ...] = ()
+    events: tuple[ScoreEvent, ...] = field(default=())

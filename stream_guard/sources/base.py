@@ -1,0 +1,83 @@
+"""The contract of everything that frames come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from stream_guard.frame import Frame
+
+__all__ = ["Source", "Transport"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How the picture gets here, as measured over the last seconds. None or 0 where it is not known."""
+
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    kbps: float | None = None
+    lost: int | None = None
+    decode_errors: int = 0
+
+
+class Source(ABC):
+    """Frames, one `recv` at a time, in order.
+
+    ``async with source:`` opens and closes it. One task at a time may call `recv`.
+
+    A live source never waits for its reader: where frames arrive faster than `recv` is called, the newest
+    is delivered and the number of those passed over goes into `overwritten`. A file waits and delivers all.
+
+    Attributes:
+        live: whether frames come at their own pace.
+        name: short, for people; passwords and tokens in URLs are blotted out.
+        kind: ``webrtc``, ``whep``, ``file``, ``rtsp``, ``rtmp``, ``udp``, ``camera``, ``screen``, ``pattern``.
+    """
+
+    live: bool
+    name: str
+    kind: str
+
+    overwritten: int = 0
+    """Frames a newer one took the place of before `recv` was called."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Start. Returns once frames may be expected.
+
+        Raises:
+            SourceNotFound: no such file, device or address.
+            UnsupportedMedia: no video we can decode.
+            SourceError: anything else; the message says what.
+        """
+
+    @abstractmethod
+    async def recv(self) -> Frame:
+        """Wait for the next frame.
+
+        Raises:
+            SourceEnded: there will be no more; raised again on every later call.
+            SourceError: the stream broke; the message says what. For files, after the last whole frame.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of the device, file or connection. Safe to call twice, and while `recv` waits: that ends."""
+
+    def transport(self) -> Transport:
+        """Return how the picture gets here."""
+        return Transport()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
