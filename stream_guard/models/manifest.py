@@ -69,9 +69,7 @@ class Manifest(_Strict):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     licence: str = Field(description="of the weights")
     size: int = Field(ge=32, le=512, description="side of the input in pixels")
-    margin: float = Field(
-        ge=1.0, le=3.0, description="crop margin: side of the square over the box's longer side"
-    )
+    margin: float = Field(ge=1.0, le=3.0, description="crop margin: side of the square over the box's longer side")
     mean: tuple[float, float, float] = Field(description="of RGB in 0..1; applied inside the graph")
     std: tuple[float, float, float]
     patch_grid: int | None = Field(None, ge=2, le=64)

@@ -31,7 +31,7 @@ __all__ = [
     "TransportReport",
 ]
 
-VERSION = 1
+VERSION: Literal[1] = 1
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -172,12 +172,10 @@ class Subscribe(_Message):
 
     type: Literal["subscribe"] = "subscribe"
     v: Literal[1] = VERSION
-    sessions: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] | None = (
-        Field(None, description="null: all")
-    )
-    types: tuple[Literal["scores", "event", "stats", "session"], ...] | None = Field(
+    sessions: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] | None = Field(
         None, description="null: all"
     )
+    types: tuple[Literal["scores", "event", "stats", "session"], ...] | None = Field(None, description="null: all")
     max_rate: float | None = Field(None, gt=0, le=1000, description="scores messages a second and session")
 
 
