@@ -1,4 +1,4 @@
-"""What can be watched of the pipeline. Metrics, the hub and the journal are observers: no stage measures itself."""
+"""What can be watched of the pipeline. Metrics, hub and journal are observers: no stage measures itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stream_guard.frame import Frame
 from stream_guard.scoring.observation import Update
 from stream_guard.sources.base import Transport
 
-__all__ = ["Observer", "Scored", "SessionInfo", "SessionState", "Stage"]
+__all__ = ["Observer", "Scored", "SessionInfo", "SessionState", "Stage", "Ticked"]
 
 SessionState = Literal["connecting", "live", "stale", "ended"]
 
@@ -33,7 +33,7 @@ class Scored:
     """One frame's result.
 
     Attributes:
-        frame: its pixels are still there for who wants them, until the observer returns.
+        frame: with its pixels, as long as somebody holds on to it.
         at_s: seconds on the session's time line.
         scored_ns: monotonic nanoseconds at which the scores stood.
         plan: what the budget allowed.
@@ -45,6 +45,18 @@ class Scored:
     update: Update
     plan: Plan
     transport: Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What changed without a frame: a stream fell silent.
+
+    Attributes:
+        at_s: seconds on the session's time line.
+    """
+
+    at_s: float
+    update: Update
 
 
 class Observer:
@@ -65,5 +77,5 @@ class Observer:
     def frame_scored(self, session: SessionInfo, scored: Scored) -> None:
         """Take note of a result."""
 
-    def ticked(self, session: SessionInfo, update: Update, at_s: float) -> None:
-        """Take note of what changed without a frame: a stream fell silent."""
+    def ticked(self, session: SessionInfo, ticked: Ticked) -> None:
+        """Take note of what changed without a frame."""

@@ -1,0 +1,262 @@
+"""One stream's way from source to scores. Read `Pipeline.results` downwards: that is a frame's life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.budget.plan import DropCause, Plan, Skip
+from stream_guard.clock import NS_PER_MS, NS_PER_S, Clock, seconds
+from stream_guard.errors import SourceEnded, SourceError
+from stream_guard.frame import Frame
+from stream_guard.pipeline.looker import Looked, Looker
+from stream_guard.pipeline.mailbox import Closed, Mailbox
+from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, Stage, Ticked
+from stream_guard.scoring.observation import FaceObservation, Observation, Update
+from stream_guard.sources.base import Source
+
+__all__ = ["Budget", "Pipeline", "Scorer"]
+
+_TICK_S = 0.25
+"""How often a silent stream is looked after, in seconds."""
+
+
+class Budget(Protocol):
+    """Decides what may be done with a frame, and learns what things cost."""
+
+    def admit(self, *, arrived_ns: int, now_ns: int, faces: int) -> Plan | Skip:
+        """Decide for one frame."""
+        ...
+
+    def spent(self, stage: Stage, duration_ns: int, *, faces: int) -> None:
+        """Learn what a stage cost."""
+        ...
+
+
+class Scorer(Protocol):
+    """Turns what frames show into what is said. See `stream_guard.scoring.session`."""
+
+    def receive(self, observation: Observation) -> Update:
+        """Take one frame's observation."""
+        ...
+
+    def tick(self, now_ns: int) -> Update:
+        """Take note that time has passed without a frame."""
+        ...
+
+
+class Pipeline:
+    """Frames of one source in, results out.
+
+    A live source's frames wait in one slot where the newest wins; a file's are all looked at. After
+    admission nothing is dropped.
+    """
+
+    def __init__(
+        self,
+        info: SessionInfo,
+        source: Source,
+        *,
+        looker: Looker,
+        infer: Callable[[NDArray[np.uint8]], Awaitable[NDArray[np.float32]]],
+        budget: Budget,
+        scorer: Scorer,
+        clock: Clock,
+        observers: Sequence[Observer] = (),
+        every: int = 1,
+    ) -> None:
+        """Wire one stream.
+
+        Args:
+            info: who the session is.
+            source: not yet open; the pipeline opens and closes it.
+            looker: tracker and cutter.
+            infer: uint8 (n, size, size, 3) to calibrated log-likelihood ratios, float32 (n,).
+            budget: what may be done with a frame.
+            scorer: what is said about the faces.
+            clock: for arrivals and durations.
+            observers: are told of everything.
+            every: look at every n-th frame only.
+        """
+        self.info = info
+        self._source = source
+        self._looker = looker
+        self._infer = infer
+        self._budget = budget
+        self._scorer = scorer
+        self._clock = clock
+        self._observers = tuple(observers)
+        self._every = every
+        self._mailbox: Mailbox[Frame] = Mailbox()
+        self._began_ns = 0
+        self._faces = 0
+        self._closed = False
+
+    async def results(self) -> AsyncIterator[Scored | Ticked]:
+        """Open the source and yield a result for every frame that is looked at, until the source ends.
+
+        Silence is reported too (`Ticked`). Closing the iterator closes the source.
+
+        Raises:
+            SourceError: the source could not be opened, or broke. What was received before has been yielded.
+        """
+        loop = asyncio.get_running_loop()
+        self._began_ns = self._clock.now_ns()
+        try:
+            # The tracker loads while the source connects: both take a moment.
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._source.open())
+                both.create_task(asyncio.wait_for(loop.run_in_executor(self._looker.thread, self._looker.load), None))
+        except* SourceError as group:
+            await self._close()
+            raise group.exceptions[0] from None
+        except* BaseException:
+            await self._close()
+            raise
+        reader = asyncio.create_task(self._read(), name=f"read {self.info.id}")
+        try:
+            while True:
+                try:
+                    frame = await self._mailbox.take(_TICK_S if self.info.live else None)
+                except Closed:
+                    break
+                if frame is None:
+                    ticked = self._tick()
+                    if ticked is not None:
+                        yield ticked
+                    continue
+                plan = self._admit(frame)
+                if plan is not None:
+                    yield await self._score(frame, plan)
+            await reader  # raises what the source raised
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+            await self._close()
+
+    async def run(self) -> None:
+        """Run to the end, telling the observers.
+
+        Raises:
+            SourceError: as `results`.
+        """
+        async with aclosing(self.results()) as results:
+            async for result in results:
+                for observer in self._observers:
+                    if isinstance(result, Scored):
+                        observer.frame_scored(self.info, result)
+                    else:
+                        observer.ticked(self.info, result)
+
+    async def _read(self) -> None:
+        """Move frames from the source to the slot, as fast as they come."""
+        passed_over = 0
+        try:
+            while True:
+                frame = await self._source.recv()
+                if frame.sequence % self._every:
+                    continue
+                for observer in self._observers:
+                    observer.frame_received(self.info, frame)
+                if not self.info.live:
+                    await self._mailbox.put(frame)
+                    continue
+                lost = self._source.overwritten - passed_over
+                passed_over += lost
+                lost += await self._mailbox.replace(frame)
+                if lost:
+                    self._dropped(DropCause.SUPERSEDED, lost)
+        except SourceEnded:
+            pass
+        finally:
+            await self._mailbox.close()
+
+    def _admit(self, frame: Frame) -> Plan | None:
+        """Ask the budget; a refusal is reported."""
+        now_ns = self._clock.now_ns()
+        self._spent("wait", now_ns - frame.arrived_ns)
+        decision = self._budget.admit(arrived_ns=frame.arrived_ns, now_ns=now_ns, faces=self._faces)
+        if isinstance(decision, Skip):
+            self._dropped(decision.cause, 1)
+            return None
+        return decision
+
+    async def _score(self, frame: Frame, plan: Plan) -> Scored:
+        """Look at one frame, ask the model, decide what to say."""
+        loop = asyncio.get_running_loop()
+        at_ns = self._place(frame)
+        looked = await loop.run_in_executor(self._looker.thread, self._looker.look, frame, at_ns, plan)
+        llrs: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+        asked_ns = self._clock.now_ns()
+        if looked.judged:
+            llrs = await self._infer(looked.batch)
+            self._spent("infer", self._clock.now_ns() - asked_ns, faces=len(looked.judged))
+        update = self._scorer.receive(_observation(frame, at_ns, looked, llrs))
+        self._faces = len(looked.tracked.faces)
+        scored_ns = self._clock.now_ns()
+        self._spent("convert", looked.convert_ns)
+        if looked.tracked.find_ns:
+            self._spent("find", looked.tracked.find_ns)
+        self._spent("track", looked.tracked.track_ns, faces=looked.tracked.measured)
+        self._spent("align", looked.align_ns, faces=len(looked.judged))
+        self._spent("total", scored_ns - frame.arrived_ns)
+        return Scored(
+            frame=frame,
+            at_s=seconds(at_ns),
+            scored_ns=scored_ns,
+            update=update,
+            plan=plan,
+            transport=self._source.transport(),
+        )
+
+    def _place(self, frame: Frame) -> int:
+        """Return the frame's place on the session's time line, in nanoseconds."""
+        if self.info.live:
+            return max(0, frame.arrived_ns - self._began_ns)
+        return round(frame.media_s * NS_PER_S)
+
+    def _tick(self) -> Ticked | None:
+        at_ns = self._clock.now_ns() - self._began_ns
+        update = self._scorer.tick(at_ns)
+        if not update.events:
+            return None
+        return Ticked(at_s=seconds(at_ns), update=update)
+
+    def _spent(self, stage: Stage, duration_ns: int, *, faces: int = 1) -> None:
+        self._budget.spent(stage, duration_ns, faces=faces)
+        for observer in self._observers:
+            observer.stage_done(self.info, stage, duration_ns)
+
+    def _dropped(self, cause: DropCause, count: int) -> None:
+        for observer in self._observers:
+            observer.frame_dropped(self.info, cause, count)
+
+    async def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._source.close()
+            await asyncio.to_thread(self._looker.close)
+
+
+def _observation(frame: Frame, at_ns: int, looked: Looked, llrs: NDArray[np.float32]) -> Observation:
+    """Join what was tracked with what the model said."""
+    said = {face.id: float(llr) for face, llr in zip(looked.judged, llrs, strict=True)}
+    return Observation(
+        sequence=frame.sequence,
+        at_ns=at_ns,
+        faces=tuple(
+            FaceObservation(
+                id=face.id,
+                box=face.box.fractions_of(frame.width, frame.height),
+                llr=said.get(face.id),
+                reasons=face.reasons if face.measured else (),
+            )
+            for face in looked.tracked.faces
+        ),
+        cut=looked.tracked.cut,
+    )
