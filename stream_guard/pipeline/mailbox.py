@@ -10,7 +10,7 @@ __all__ = ["Closed", "Mailbox"]
 T = TypeVar("T")
 
 
-class Closed(Exception):  # noqa: N818 - it is a state, not a mistake
+class Closed(Exception):
     """The mailbox is closed and empty."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.budget.plan import DropCause, Plan, Skip
-from stream_guard.clock import NS_PER_MS, NS_PER_S, Clock, seconds
-from stream_guard.errors import SourceEnded, SourceError
+from stream_guard.clock import NS_PER_S, Clock, seconds
+from stream_guard.errors import SourceEnded
 from stream_guard.frame import Frame
 from stream_guard.pipeline.looker import Looked, Looker
 from stream_guard.pipeline.mailbox import Closed, Mailbox
@@ -97,7 +97,7 @@ class Pipeline:
         self._faces = 0
         self._closed = False
 
-    async def results(self) -> AsyncIterator[Scored | Ticked]:
+    async def results(self) -> AsyncGenerator[Scored | Ticked, None]:
         """Open the source and yield a result for every frame that is looked at, until the source ends.
 
         Silence is reported too (`Ticked`). Closing the iterator closes the source.
@@ -107,15 +107,14 @@ class Pipeline:
         """
         loop = asyncio.get_running_loop()
         self._began_ns = self._clock.now_ns()
+        # The tracker loads while the source connects: both take a moment.
+        opening = asyncio.create_task(self._source.open(), name=f"open {self.info.id}")
         try:
-            # The tracker loads while the source connects: both take a moment.
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._source.open())
-                both.create_task(asyncio.wait_for(loop.run_in_executor(self._looker.thread, self._looker.load), None))
-        except* SourceError as group:
-            await self._close()
-            raise group.exceptions[0] from None
-        except* BaseException:
+            await loop.run_in_executor(self._looker.thread, self._looker.load)
+            await opening
+        except BaseException:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
             await self._close()
             raise
         reader = asyncio.create_task(self._read(), name=f"read {self.info.id}")
