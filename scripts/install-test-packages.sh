@@ -1,0 +1,18 @@
+#!/bin/sh
+# Installs the programs that tests drive: a browser, and ffmpeg as a sender. Only where that can be done
+# without asking: as root on Debian. Elsewhere the tests that need them skip and say so.
+set -eu
+
+wanted=""
+command -v chromium >/dev/null 2>&1 || wanted="$wanted chromium"
+command -v ffmpeg >/dev/null 2>&1 || wanted="$wanted ffmpeg"
+[ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || wanted="$wanted fonts-dejavu-core"
+[ -n "$wanted" ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "not installed:$wanted (needs root on Debian); the tests that need them will skip" >&2
+    exit 0
+fi
+apt-get update -qq
+# shellcheck disable=SC2086 # one word a package
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
