@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stream_guard.budget.plan import DropCause, Plan, Skip
+from stream_guard.errors import SourceError, SourceNotFound
+from stream_guard.face import Reason
+from stream_guard.pipeline.observers import SessionInfo
+from stream_guard.pipeline.pipeline import Pipeline
+from stream_guard.sources.base import Source
+
+from .doubles import CLOCK, FreeBudget, Notes, ScriptedSource, TwoFaces, Witness, looker
+
+pytestmark = pytest.mark.unit
+
+
+class Model:
+    def __init__(self, delay_s: float = 0.0) -> None:
+        self.batches: list[tuple[int, ...]] = []
+        self._delay_s = delay_s
+
+    async def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.batches.append(batch.shape)
+        await asyncio.sleep(self._delay_s)
+        return np.full(len(batch), 1.5, dtype=np.float32)
+
+
+def pipeline(
+    source: Source,
+    *,
+    model: Model | None = None,
+    tracker: TwoFaces | None = None,
+    budget: FreeBudget | None = None,
+    notes: Notes | None = None,
+    witness: Witness | None = None,
+    every: int = 1,
+) -> Pipeline:
+    return Pipeline(
+        SessionInfo(id="c1", kind=source.kind, label=source.name, live=source.live),
+        source,
+        looker=looker(tracker or TwoFaces()),
+        infer=model or Model(),
+        budget=budget or FreeBudget(),
+        scorer=notes or Notes(),
+        clock=CLOCK,
+        observers=[witness] if witness else [],
+        every=every,
+    )
+
+
+async def test_a_file_is_looked_at_frame_by_frame() -> None:
+    source, tracker, notes, witness, model = ScriptedSource(20, live=False), TwoFaces(), Notes(), Witness(), Model()
+    await pipeline(source, tracker=tracker, notes=notes, witness=witness, model=model).run()
+    assert tracker.seen == list(range(20))
+    assert witness.received == [scored.frame.sequence for scored in witness.scored] == list(range(20))
+    assert witness.dropped == {}
+    assert [o.at_ns for o in notes.observations] == [round(n / 30 * 1e9) for n in range(20)]
+    assert model.batches == [(1, 32, 32, 3)] * 20, "only the face without reasons is cut out"
+    assert (source.closed, tracker.closed) == (1, True)
+
+
+async def test_what_the_model_said_reaches_the_right_face() -> None:
+    notes = Notes()
+    await pipeline(ScriptedSource(1, live=False), notes=notes).run()
+    good, small = notes.observations[0].faces
+    assert (good.llr, good.reasons) == (1.5, ())
+    assert (small.llr, small.reasons) == (None, (Reason.FACE_TOO_SMALL,))
+    assert (good.box.x, good.box.y, good.box.width) == (32 / 128, 16 / 72, 32 / 128)
+
+
+async def test_a_slow_model_makes_a_live_stream_skip_not_lag() -> None:
+    witness = Witness()
+    source = ScriptedSource(60, live=True, gap_s=0.005)
+    await pipeline(source, model=Model(delay_s=0.04), witness=witness).run()
+    skipped = witness.dropped[DropCause.SUPERSEDED]
+    assert skipped > 20
+    assert len(witness.received) == len(witness.scored) + skipped == 60, "every frame is scored or counted"
+    assert witness.scored[-1].frame.sequence == 59, "the newest one is looked at"
+    waits = [scored.scored_ns - scored.frame.arrived_ns for scored in witness.scored]
+    assert max(waits) < 1e9
+
+
+async def test_a_refused_frame_is_counted_with_its_cause() -> None:
+    witness, model = Witness(), Model()
+    budget = FreeBudget(Skip(DropCause.EXPIRED))
+    await pipeline(ScriptedSource(5, live=False), budget=budget, witness=witness, model=model).run()
+    assert witness.dropped == {DropCause.EXPIRED: 5}
+    assert model.batches == []
+
+
+async def test_the_plan_reaches_the_tracker() -> None:
+    tracker = TwoFaces()
+    plan = Plan(faces=1, find=False, degraded=True)
+    await pipeline(ScriptedSource(2, live=False), tracker=tracker, budget=FreeBudget(plan)).run()
+    assert tracker.plans == [plan, plan]
+
+
+async def test_every_stage_is_timed_once_a_frame() -> None:
+    witness, budget = Witness(), FreeBudget()
+    await pipeline(ScriptedSource(3, live=False), witness=witness, budget=budget).run()
+    for stage in ("wait", "convert", "find", "track", "align", "infer", "total"):
+        assert witness.stages.count(stage) == 3
+    assert ("track", 2) in budget.costs
+    assert ("infer", 1) in budget.costs
+
+
+async def test_silence_is_reported() -> None:
+    witness = Witness()
+    source = ScriptedSource(2, live=True, silent=True)
+    line = pipeline(source, notes=Notes(stale_after_ns=300_000_000), witness=witness)
+    running = asyncio.create_task(line.run())
+    async with asyncio.timeout(5):
+        while not witness.ticks:
+            await asyncio.sleep(0.02)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert source.closed == 1
+    assert witness.ticks[0].at_s >= 0.3
+
+
+async def test_a_broken_stream_gives_its_frames_then_its_error() -> None:
+    witness = Witness()
+    source = ScriptedSource(4, live=False, breaks=SourceError("the file ends early"))
+    with pytest.raises(SourceError, match="ends early"):
+        await pipeline(source, witness=witness).run()
+    assert len(witness.scored) == 4
+    assert source.closed == 1
+
+
+async def test_a_source_that_cannot_be_opened_is_closed_and_reported() -> None:
+    class Missing(ScriptedSource):
+        async def open(self) -> None:
+            raise SourceNotFound("no such file: x.mp4")
+
+    source = Missing(1, live=False)
+    with pytest.raises(SourceNotFound, match=r"x\.mp4"):
+        await pipeline(source).run()
+    assert source.closed == 1
+
+
+async def test_every_third_frame() -> None:
+    tracker = TwoFaces()
+    await pipeline(ScriptedSource(10, live=False), tracker=tracker, every=3).run()
+    assert tracker.seen == [0, 3, 6, 9]
+
+
+async def test_leaving_the_iteration_closes_everything() -> None:
+    source, tracker = ScriptedSource(1000, live=True, gap_s=0.001), TwoFaces()
+    results = pipeline(source, tracker=tracker).results()
+    async for _ in results:
+        break
+    await results.aclose()
+    assert (source.closed, tracker.closed) == (1, True)
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert left == []
