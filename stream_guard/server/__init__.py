@@ -1,0 +1,1 @@
+"""Glue: HTTP, WHIP, websockets and the pages."""
