@@ -1,0 +1,107 @@
+/** The faces of one session as a list: shape, word, score, and why not where there is none. */
+
+import { shape } from "./shapes.js";
+import { ageWords, byUrgency, explain, scoreWords, stateWord } from "./words.js";
+import { make, say } from "./elements.js";
+
+/** A list in `root` (an `ol`). Rows are kept between updates, so that nothing flickers. */
+export class FaceList {
+  #root;
+  #detail;
+  #rows = new Map();
+
+  /**
+   * @param {HTMLElement} root
+   * @param {{detail?: boolean}} options `detail`: the interval as a bar, what to do, and the score's age.
+   */
+  constructor(root, { detail = false } = {}) {
+    this.#root = root;
+    this.#detail = detail;
+  }
+
+  /**
+   * Show these faces.
+   *
+   * @param {object[]} faces as a View gives them; at most `max` are shown, the most urgent first.
+   * @param {{transport: object, model: ?object, ageMs: ?number, max?: number, numbered?: boolean}} context
+   * @returns {number} how many are left out.
+   */
+  show(faces, context) {
+    const shown = byUrgency(faces).slice(0, context.max || faces.length);
+    const ids = new Set(shown.map((face) => face.id));
+    for (const [id, row] of this.#rows) {
+      if (ids.has(id)) continue;
+      row.root.remove();
+      this.#rows.delete(id);
+    }
+    shown.forEach((face, place) => {
+      if (!this.#rows.has(face.id)) this.#rows.set(face.id, new Row(this.#detail));
+      const row = this.#rows.get(face.id);
+      row.show(face, context);
+      const there = this.#root.children[place];
+      if (there !== row.root) this.#root.insertBefore(row.root, there || null);
+    });
+    return faces.length - shown.length;
+  }
+}
+
+class Row {
+  #state = null;
+  #parts;
+  #detail;
+
+  constructor(detail) {
+    this.#detail = detail;
+    const parts = {
+      mark: make("span", { class: "face-mark" }),
+      word: make("span", { class: "face-word" }),
+      who: make("span", { class: "face-who" }),
+      score: make("span", { class: "face-score" }),
+      why: make("span", { class: "face-why" }),
+      bar: make("span", { class: "face-bar", "aria-hidden": "true" }),
+      range: make("span", { class: "face-range" }),
+      needle: make("span", { class: "face-needle" }),
+    };
+    parts.bar.append(parts.range, parts.needle);
+    const head = make("span", { class: "face-head" }, parts.word, parts.who);
+    const text = make("span", { class: "face-text" }, head, parts.score, parts.why);
+    if (detail) text.append(parts.bar);
+    this.root = make("li", { class: "face" }, parts.mark, text);
+    this.#parts = parts;
+  }
+
+  show(face, { transport, model, ageMs, numbered = true }) {
+    const { mark, word, who, score, why } = this.#parts;
+    if (face.state !== this.#state) {
+      this.#state = face.state;
+      this.root.dataset.state = face.state;
+      mark.replaceChildren(shape(face.state));
+      say(word, stateWord(face.state));
+    }
+    this.root.dataset.face = face.id;
+    say(who, numbered ? `Face ${face.id}` : "");
+    const judged = face.state !== "cannot_judge";
+    const old = face.state === "stale";
+    const age = ageMs === null ? "" : old ? `last score ${ageWords(ageMs)} ago` : `${ageWords(ageMs)} old`;
+    const parts = [judged && !old ? scoreWords(face) : "", old || this.#detail ? age : ""];
+    say(score, parts.filter(Boolean).join(" · "));
+    say(why, judged ? "" : this.#reasons(face, transport, model));
+    this.#drawBar(judged ? face : { authenticity: null });
+  }
+
+  #reasons(face, transport, model) {
+    const reasons = explain(face, transport, model);
+    if (!this.#detail) return reasons.map(({ short }) => short).join(" · ");
+    return reasons.map(({ short, todo }) => `${short}. ${todo}`).join(" ");
+  }
+
+  #drawBar({ authenticity, interval }) {
+    const { bar, range, needle } = this.#parts;
+    bar.hidden = authenticity === null;
+    if (bar.hidden) return;
+    const [low, high] = interval || [authenticity, authenticity];
+    range.style.left = `${low * 100}%`;
+    range.style.width = `${Math.max(high - low, 0.005) * 100}%`;
+    needle.style.left = `${authenticity * 100}%`;
+  }
+}

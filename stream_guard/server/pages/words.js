@@ -1,0 +1,144 @@
+/** What the wire says, in plain words: one place, so that all pages speak alike. */
+
+/** States, the most urgent first: the order in which faces are listed. */
+export const STATES = ["synthetic", "suspicious", "authentic", "cannot_judge", "stale"];
+
+const STATE_WORDS = {
+  authentic: "Looks authentic",
+  suspicious: "Suspicious",
+  synthetic: "Likely synthetic",
+  cannot_judge: "Cannot judge",
+  stale: "Out of date",
+};
+
+const COUNTED = {
+  synthetic: () => "likely synthetic",
+  suspicious: () => "suspicious",
+  authentic: (n) => (n === 1 ? "looks authentic" : "look authentic"),
+  cannot_judge: () => "cannot be judged",
+  stale: () => "out of date",
+};
+
+const REASONS = {
+  face_too_small: ["Face too small", "Enlarge the tile, pin the speaker, or move closer."],
+  blurred: ["Picture blurred", "Wait for it to sharpen, or ask for a better connection."],
+  turned_away: ["Face turned away", "Wait until the face turns to the camera."],
+  covered: ["Face partly covered", "Ask to take away what hides the face."],
+  dark: ["Too dark", "More light on the face helps."],
+  overexposed: ["Too bright", "Less light, or no window behind the face."],
+  low_bitrate: ["Picture too compressed", "Turn on HD in the call, or wait for a better connection."],
+  frozen: ["Picture frozen", "Wait until the picture moves again."],
+  too_little_evidence: ["Gathering evidence", "A few more seconds are needed."],
+};
+
+const CAUSES = {
+  superseded: "overtaken by a newer frame",
+  expired: "past its deadline",
+  decode_error: "arrived damaged",
+  closed: "session ended while it waited",
+};
+
+const EVENTS = {
+  face_appeared: "appeared",
+  face_lost: "left the picture",
+  state_changed: "changed",
+  alarm_raised: "ALARM: likely synthetic",
+  alarm_cleared: "alarm cleared",
+  scene_cut: "Scene cut: scores start again",
+  stale: "No picture any more",
+  resumed: "Picture is back",
+};
+
+const SESSION_STATES = { connecting: "starting", live: "live", stale: "no picture", ended: "ended" };
+
+/** The word for a state. */
+export function stateWord(state) {
+  return STATE_WORDS[state] || plain(state);
+}
+
+/** The word for a session's state. */
+export function sessionWord(state) {
+  return SESSION_STATES[state] || plain(state);
+}
+
+/** Why a face cannot be judged: `{short, todo}`. */
+export function reasonWords(reason) {
+  const [short, todo] = REASONS[reason] || [plain(reason), ""];
+  return { short, todo };
+}
+
+/** Why a frame was dropped. */
+export function causeWords(cause) {
+  return CAUSES[cause] || plain(cause);
+}
+
+/** What happened, as one sentence part. */
+export function eventWords(event) {
+  const who = event.face === null || event.face === undefined ? "" : `Face ${event.face} `;
+  if (event.kind === "state_changed") {
+    const from = event.previous ? `${lower(stateWord(event.previous))} → ` : "";
+    const why = (event.reasons || []).map((reason) => lower(reasonWords(reason).short)).join(", ");
+    return `${who}${from}${lower(stateWord(event.state))}${why ? ` (${why})` : ""}`;
+  }
+  return who + (EVENTS[event.kind] || plain(event.kind));
+}
+
+/** A share as a percentage: 0.934 becomes "93 %". */
+export function percent(share) {
+  return `${Math.round(share * 100)} %`;
+}
+
+/** A score with its interval, or "" without one. */
+export function scoreWords({ authenticity, interval }) {
+  if (authenticity === null || authenticity === undefined) return "";
+  const range = interval ? ` (${Math.round(interval[0] * 100)}–${Math.round(interval[1] * 100)})` : "";
+  return `authenticity ${percent(authenticity)}${range}`;
+}
+
+/** An age in milliseconds: "0.2 s", "14 s", "3 min". */
+export function ageWords(ms) {
+  if (ms < 10_000) return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`;
+  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`;
+}
+
+/** A face's shorter side in pixels of the frame: what "a face of 40 px" means. */
+export function facePixels(face, { width, height }) {
+  return Math.round(Math.min(face.box[2] * width, face.box[3] * height));
+}
+
+/**
+ * Reasons with what to do about them, for people.
+ *
+ * @returns {{short: string, todo: string}[]}
+ */
+export function explain(face, transport, model) {
+  return face.reasons.map((reason) => {
+    const words = reasonWords(reason);
+    if (reason !== "face_too_small" || !transport) return words;
+    const needed = model ? `, ${model.min_face_px} px are needed` : "";
+    return { short: `${words.short}: ${facePixels(face, transport)} px${needed}`, todo: words.todo };
+  });
+}
+
+/** How many faces stand how: "9 faces: 1 likely synthetic, 8 look authentic". */
+export function summary(faces) {
+  const parts = STATES
+    .map((state) => [state, faces.filter((face) => face.state === state).length])
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${count} ${COUNTED[state](count)}`);
+  return `${faces.length} ${faces.length === 1 ? "face" : "faces"}: ${parts.join(", ")}`;
+}
+
+/** Faces with the most urgent first, then by id, so that rows do not jump. */
+export function byUrgency(faces) {
+  const rank = (face) => STATES.indexOf(face.state);
+  return [...faces].sort((one, other) => rank(one) - rank(other) || one.id - other.id);
+}
+
+function plain(code) {
+  return String(code).replace(/_/g, " ");
+}
+
+function lower(words) {
+  return words.charAt(0).toLowerCase() + words.slice(1);
+}
