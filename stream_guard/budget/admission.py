@@ -1,0 +1,122 @@
+"""Decides for each frame what may be done with it."""
+
+from __future__ import annotations
+
+import math
+
+from stream_guard.budget.costs import Costs
+from stream_guard.budget.plan import DropCause, Plan, Skip
+from stream_guard.clock import NS_PER_MS, NS_PER_S
+
+__all__ = ["Admission"]
+
+
+class Admission:
+    """Keeps frames inside their latency target, without letting any face wait too long.
+
+    Three rules, in order:
+
+    1. Only a fact drops a frame: its age is past the deadline. What it is expected to cost never does.
+    2. A promise holds against the target: every face is measured at least ``min_face_rate`` times a second, new
+       faces are looked for every ``find_every_ns``, and a frame measures one face at least.
+    3. Else an estimate decides: the finder goes first, then as many faces as must. The faces left out keep their
+       last box; that the longest unmeasured go first is the tracker's part.
+
+    The promise is kept as a debt. Each face in view is owed ``min_face_rate`` measurements a second; a frame pays
+    what it measures; nobody saves up. So it holds at any frame rate and through pauses. Where the machine cannot
+    do it at all, frames measure as many faces as fit before the deadline, and the debt is written off beyond one
+    round.
+
+    Frames of recordings (``live=False``) are never dropped and never degraded.
+    """
+
+    def __init__(
+        self,
+        *,
+        target_ns: int = 33 * NS_PER_MS,
+        max_age_ns: int = 500 * NS_PER_MS,
+        live: bool = True,
+        max_faces: int = 25,
+        min_face_rate: float = 2.5,
+        find_every_ns: int = 250 * NS_PER_MS,
+        costs: Costs | None = None,
+    ) -> None:
+        """Set the budget.
+
+        Args:
+            target_ns: from a frame's arrival to its score.
+            max_age_ns: a frame older than this when its turn comes is dropped.
+            live: whether frames come at their own pace.
+            max_faces: a frame's quota is never larger; the room there is for new faces.
+            min_face_rate: measurements a second owed to each face. A little over the two that are promised,
+                because frames come in whole numbers.
+            find_every_ns: how long the finder may be put off.
+            costs: where costs are learnt.
+
+        Raises:
+            ValueError: a limit is not above 0.
+        """
+        if min(target_ns, max_age_ns, max_faces, min_face_rate, find_every_ns) <= 0:
+            raise ValueError("every limit must be above 0")
+        self._target_ns = target_ns
+        self._max_age_ns = max_age_ns
+        self._live = live
+        self._max_faces = max_faces
+        self._min_face_rate = min_face_rate
+        self._find_every_ns = find_every_ns
+        self._costs = costs or Costs()
+        self._owed = 0.0
+        self._admitted_ns: int | None = None
+        self._find_ns: int | None = None
+
+    def spent(self, stage: str, duration_ns: int, *, faces: int = 1) -> None:
+        """Learn what a stage cost. See `Costs.record`."""
+        self._costs.record(stage, duration_ns, faces=faces)
+
+    def admit(self, *, arrived_ns: int, now_ns: int, faces: int) -> Plan | Skip:
+        """Decide for one frame.
+
+        Args:
+            arrived_ns: when it arrived.
+            now_ns: now, on the same clock.
+            faces: how many are being followed.
+        """
+        if not self._live:
+            return Plan(faces=max(self._max_faces, faces))
+        age_ns = max(0, now_ns - arrived_ns)
+        if age_ns > self._max_age_ns:
+            return Skip(DropCause.EXPIRED)
+        self._accrue(now_ns, faces)
+        cost = self._costs.estimate()
+        left_ns = self._target_ns - age_ns
+        find = self._may_find(now_ns, faces, fits=_fits(cost.faces_within(left_ns, find=True), faces))
+        quota = self._quota(cost.faces_within(left_ns, find=find))
+        if quota < faces:
+            # Work that is owed goes past the target, but not past the deadline.
+            room = self._quota(cost.faces_within(self._max_age_ns - age_ns, find=find))
+            quota = max(quota, min(math.ceil(self._owed), room))
+        self._owed = max(0.0, self._owed - quota)
+        return Plan(faces=quota, find=find, degraded=quota < faces or not find)
+
+    def _accrue(self, now_ns: int, faces: int) -> None:
+        """Add what has become owed since the last admitted frame; one round of all faces at most."""
+        if self._admitted_ns is not None:
+            elapsed_s = max(0, now_ns - self._admitted_ns) / NS_PER_S
+            self._owed = min(float(faces), self._owed + faces * self._min_face_rate * elapsed_s)
+        self._admitted_ns = now_ns
+
+    def _may_find(self, now_ns: int, faces: int, *, fits: bool) -> bool:
+        """Return whether new faces may be looked for: there is time, there is nothing else to do, or it is due."""
+        due = self._find_ns is None or now_ns - self._find_ns >= self._find_every_ns
+        if fits or due or faces == 0:
+            self._find_ns = now_ns
+            return True
+        return False
+
+    def _quota(self, capacity: int | None) -> int:
+        """Return a number of faces a plan may name."""
+        return self._max_faces if capacity is None else max(1, min(capacity, self._max_faces))
+
+
+def _fits(capacity: int | None, faces: int) -> bool:
+    return capacity is None or capacity >= faces

@@ -1,0 +1,156 @@
+"""One face's story within a session: its evidence, its coverage, its verdict, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stream_guard.errors import ConfigError
+from stream_guard.face import Reason
+from stream_guard.scoring.clip import FacePool
+from stream_guard.scoring.coverage import Coverage, CoverageSettings
+from stream_guard.scoring.observation import EventKind, FaceObservation, FaceScore, ScoreEvent, State
+from stream_guard.scoring.smoothing import Estimate, Evidence, SmoothingSettings, clipped, sigmoid
+from stream_guard.scoring.verdict import Verdict, VerdictSettings
+
+__all__ = ["FaceTrack", "TrackSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSettings:
+    """How one face is judged.
+
+    Attributes:
+        enough_looks: independent looks at a face before anything is said of it. The default takes half a second
+            at 30 scored frames a second, 1.5 s at two, and is never reached below 1.3 a second.
+        thin_looks: with fewer than these, an earlier word is taken back.
+    """
+
+    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
+    coverage: CoverageSettings = field(default_factory=CoverageSettings)
+    verdict: VerdictSettings = field(default_factory=VerdictSettings)
+    enough_looks: float = 1.75
+    thin_looks: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.thin_looks <= self.enough_looks:
+            raise ConfigError("scoring: must be 0 < thin_looks <= enough_looks")
+
+
+class FaceTrack:
+    """What is known of one face. It never sees another one's observations.
+
+    Attributes:
+        state: as last reported.
+        alarmed: whether an alarm stands. It outlives a spell of "cannot judge": who turns away is not cleared.
+        pool: all its evidence, for the summary of a clip.
+    """
+
+    __slots__ = (
+        "_coverage", "_evidence", "_frame_llr", "_last", "_settings", "_speaks", "_verdict", "alarmed", "pool",
+        "state",
+    )  # fmt: skip
+
+    def __init__(self, face: FaceObservation, settings: TrackSettings) -> None:
+        self._settings = settings
+        self._evidence = Evidence(settings.smoothing)
+        self._coverage = Coverage(settings.coverage)
+        self._verdict = Verdict(settings.verdict)
+        self._last = face
+        self._frame_llr: float | None = None
+        self._speaks = False
+        self.alarmed = False
+        self.state = State.CANNOT_JUDGE
+        self.pool = FacePool()
+
+    def observe(self, at_ns: int, face: FaceObservation) -> None:
+        """Take what one frame showed of this face."""
+        self._last = face
+        # An engine that overflows answers "not a number"; that frame was not scored.
+        scored = face.llr is not None and face.llr == face.llr
+        self._frame_llr = face.llr if scored else None
+        if scored or face.reasons:
+            self._coverage.add(at_ns, () if scored else face.reasons)
+        if self._frame_llr is not None:
+            weight = self._evidence.add(at_ns, self._frame_llr)
+            self.pool.add(clipped(self._frame_llr, self._settings.smoothing.clip), weight)
+        estimate = self._weigh(at_ns)
+        if not self._speaks:
+            self._verdict.pause()
+        elif estimate is not None and self._frame_llr is not None:
+            self._verdict.step(at_ns, estimate.llr, self._frame_llr)
+
+    def report(self, at_ns: int) -> tuple[FaceScore, list[ScoreEvent]]:
+        """Return what is said of the face at a moment, and what has changed since the last report."""
+        estimate = self._weigh(at_ns)
+        word = self._verdict.state if self._speaks else None
+        shown = estimate if word is not None else None
+        reasons = self._reasons(judged=word is not None)
+        score = FaceScore(
+            id=self._last.id,
+            box=self._last.box,
+            authenticity=shown.authenticity if shown else None,
+            interval=shown.interval if shown else None,
+            state=word or State.CANNOT_JUDGE,
+            reasons=reasons,
+            frame_score=sigmoid(-self._frame_llr) if self._frame_llr is not None else None,
+            coverage=self._coverage.share,
+        )
+        return score, self._changes(at_ns, score)
+
+    def silence(self, at_ns: int) -> list[ScoreEvent]:
+        """Forget the evidence, because no frame has come for too long; the face is stale from here on."""
+        self._evidence.clear()
+        self._coverage.clear()
+        self._verdict.reset()
+        self._frame_llr = None
+        self._speaks = False
+        return self._changes(at_ns, self.stale())
+
+    def stale(self) -> FaceScore:
+        """Return what is said of the face while no frames come."""
+        return FaceScore(self._last.id, self._last.box, None, None, State.STALE, (), None, 0.0)
+
+    def end(self, at_ns: int) -> list[ScoreEvent]:
+        """Return the events of a face that is gone: no alarm outlives its face."""
+        events = []
+        if self.alarmed:
+            events.append(ScoreEvent(EventKind.ALARM_CLEARED, at_ns, self._last.id, previous=self.state))
+        events.append(ScoreEvent(EventKind.FACE_LOST, at_ns, self._last.id, previous=self.state))
+        return events
+
+    def _weigh(self, at_ns: int) -> Estimate | None:
+        """Return the evidence as it stands, and decide whether it is enough to speak."""
+        estimate = self._evidence.at(at_ns)
+        need = self._settings.thin_looks if self._speaks else self._settings.enough_looks
+        self._speaks = estimate is not None and estimate.looks >= need and not self._coverage.refused
+        return estimate
+
+    def _reasons(self, *, judged: bool) -> tuple[Reason, ...]:
+        if judged:
+            return self._coverage.reasons if self._coverage.suffers else ()
+        return self._coverage.reasons if self._coverage.refused else (Reason.TOO_LITTLE_EVIDENCE,)
+
+    def _changes(self, at_ns: int, score: FaceScore) -> list[ScoreEvent]:
+        """Return one event for a change of state, and one for an alarm that is raised or cleared."""
+        events = []
+        if score.state is not self.state:
+            events.append(self._event(EventKind.STATE_CHANGED, at_ns, score))
+        if self._verdict.state is State.SYNTHETIC and not self.alarmed:
+            self.alarmed = True
+            events.append(self._event(EventKind.ALARM_RAISED, at_ns, score))
+        elif self._verdict.state is not State.SYNTHETIC and self.alarmed:
+            self.alarmed = False
+            events.append(self._event(EventKind.ALARM_CLEARED, at_ns, score))
+        self.state = score.state
+        return events
+
+    def _event(self, kind: EventKind, at_ns: int, score: FaceScore) -> ScoreEvent:
+        return ScoreEvent(
+            kind,
+            at_ns,
+            score.id,
+            previous=self.state,
+            state=score.state,
+            authenticity=score.authenticity,
+            reasons=score.reasons,
+        )
