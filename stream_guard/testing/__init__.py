@@ -1,0 +1,1 @@
+"""Shipped helpers: others test their engines, sources and clients with them."""
