@@ -179,11 +179,15 @@ function draw() {
 }
 
 function keepingUp(current, faces) {
+  const parts = [];
   const rates = current ? faces.map((face) => current.rate(face.id)).filter((rate) => rate !== null) : [];
-  if (!rates.length || !current.scores) return "";
-  const slowest = `Each face is scored ${Math.min(...rates).toFixed(1)} times a second.`;
-  return current.scores.budget.degraded ? `${slowest} There are more faces than this computer can score on every frame.`
-    : slowest;
+  if (rates.length) {
+    parts.push(`Each face is scored at least ${Math.min(...rates).toFixed(1)} times a second.`);
+    if (current.scores.budget.degraded) parts.push("That is less than every frame: this computer has its hands full.");
+  }
+  const preview = guard.hello && guard.hello.model.status === "preview";
+  if (preview && faces.length) parts.push("The model is a preview: take its scores as a hint.");
+  return parts.join(" ");
 }
 
 function drawPicture(faces) {

@@ -79,6 +79,7 @@ function drawServer() {
 function drawSessions() {
   const views = [...guard.sessions.values()].reverse();
   byId("no-sessions").hidden = views.length > 0;
+  byId("columns").toggleAttribute("data-empty", views.length === 0);
   const current = chosen.view();
   const list = byId("sessions");
   const stand = JSON.stringify(views.map((view) => [view.id, view.state, view.info])) + (current && current.id);

@@ -71,7 +71,7 @@ class Row {
   }
 
   show(face, { transport, model, ageMs, numbered = true }) {
-    const { mark, word, who, score, why } = this.#parts;
+    const { mark, word, who, score } = this.#parts;
     if (face.state !== this.#state) {
       this.#state = face.state;
       this.root.dataset.state = face.state;
@@ -85,14 +85,18 @@ class Row {
     const age = ageMs === null ? "" : old ? `last score ${ageWords(ageMs)} ago` : `${ageWords(ageMs)} old`;
     const parts = [judged && !old ? scoreWords(face) : "", old || this.#detail ? age : ""];
     say(score, parts.filter(Boolean).join(" · "));
-    say(why, judged ? "" : this.#reasons(face, transport, model));
+    this.#drawReasons(judged ? [] : explain(face, transport, model));
     this.#drawBar(judged ? face : { authenticity: null });
   }
 
-  #reasons(face, transport, model) {
-    const reasons = explain(face, transport, model);
-    if (!this.#detail) return reasons.map(({ short }) => short).join(" · ");
-    return reasons.map(({ short, todo }) => `${short}. ${todo}`).join(" ");
+  #drawReasons(reasons) {
+    const { why } = this.#parts;
+    if (!this.#detail) {
+      say(why, reasons.map(({ short }) => short).join(" · "));
+      return;
+    }
+    const lines = reasons.map(({ short, todo }) => make("span", { class: "reason" }, make("b", {}, `${short}. `), todo));
+    if (why.textContent !== lines.map((line) => line.textContent).join("")) why.replaceChildren(...lines);
   }
 
   #drawBar({ authenticity, interval }) {

@@ -6,7 +6,7 @@ import { drawBoxes, placed } from "./boxes.js";
 import { FaceList } from "./face-list.js";
 import { readOptions } from "./overlay-options.js";
 import { Chosen, standing } from "./standing.js";
-import { stateWord, summary } from "./words.js";
+import { byUrgency, stateWord, summary } from "./words.js";
 
 const options = readOptions(location.search);
 const guard = connect(undefined, { sessions: options.session ? [options.session] : undefined });
@@ -41,12 +41,13 @@ function draw() {
   byId("faces").hidden = listed.length === 0;
   const many = listed.length > 1 && (left > 0 || now.faces.length > listed.length);
   line("more", many ? summary(now.faces) : "");
-  line("note", listed.length ? notes(view, now) : "");
+  line("note", every.length ? notes(view, now) : "");
   const pill = now.trouble || (now.faces.length ? "" : now.empty);
   line("pill", options.empty ? pill : "");
   byId("pill").dataset.kind = now.trouble ? "trouble" : "idle";
   document.body.dataset.standing = now.kind;
-  byId("badge").hidden = !(listed.length || (options.empty && pill));
+  byId("badge").hidden = [...byId("badge").children].every((part) => part.hidden);
+  byId("badge").dataset.worst = listed.length ? byUrgency(listed)[0].state : "";
   if (options.boxes) drawFrame(view, every);
   alarm(every);
 }

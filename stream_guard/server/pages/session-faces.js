@@ -3,7 +3,7 @@
 import { make, say } from "./elements.js";
 import { shape } from "./shapes.js";
 import { drawTimeline } from "./timeline.js";
-import { STATES, eventWords, explain, percent, scoreWords, stateWord } from "./words.js";
+import { STATES, eventWords, explain, percent, scoreNumbers, stateWord } from "./words.js";
 
 const GONE_MS = 3000;
 const MANY = 6;
@@ -77,7 +77,7 @@ function drawHead(row, face, gone, view) {
   row.toggleAttribute("data-gone", gone);
   const word = gone ? "Gone" : stateWord(state);
   const reasons = explain(face, view.scores && view.scores.transport, null).map(({ short }) => short).join(", ");
-  const number = state === "cannot_judge" ? reasons : state === "stale" ? "" : scoreWords(face);
+  const number = state === "cannot_judge" ? reasons : state === "stale" ? "" : scoreNumbers(face);
   const rate = gone ? null : view.rate(face.id);
   const numbers = [number, rate === null ? "" : `${rate.toFixed(1)}/s`].filter(Boolean).join(" · ");
   say(row.querySelector("b"), word);

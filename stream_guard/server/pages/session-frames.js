@@ -17,7 +17,7 @@ export function drawTiles(list, view) {
     if (budget.p95_ms !== null) {
       tiles.push(["p95, budget " + budget.target_ms, Math.round(budget.p95_ms), "ms", budget.p95_ms > budget.target_ms]);
     }
-    tiles.push(["Every face each frame", budget.degraded ? "no" : "yes", "", budget.degraded]);
+    tiles.push(["Faces in turn", budget.degraded ? "yes" : "no", "", budget.degraded]);
     tiles.push(["Picture", `${transport.width}×${transport.height}`, ""], ["Codec", transport.codec, ""],
       ["Transport", transport.fps.toFixed(1), "fps"]);
     if (transport.kbps !== null) tiles.push(["Bitrate", Math.round(transport.kbps), "kb/s"]);

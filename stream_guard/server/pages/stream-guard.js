@@ -157,7 +157,8 @@ export class Guard {
     this.#retryTimer = setTimeout(() => this.#open(), wait);
     const refused = REFUSALS.has(code);
     this.#become("lost", refused ? reason || "The server refused the connection: is the token right?"
-      : this.hello ? "The connection to the server was lost." : "The server does not answer.");
+      : this.hello ? "The connection to the server was lost."
+        : "No answer from the server: does it run, and does it want a token?");
   }
 
   #receive(data) {
@@ -253,9 +254,9 @@ export class View {
   }
 
   /** How often a face was scored over the last seconds, per second, as far as this client saw; null unknown. */
-  rate(faceId) {
+  rate(faceId, now = performance.now()) {
     const times = this.#scoredAt.get(faceId);
-    if (!times || times.length < 2) return null;
+    if (!times || times.length < 2 || this.isStale(now)) return null;
     const span = times[times.length - 1] - times[0];
     return span > 0 ? (times.length - 1) / span : null;
   }

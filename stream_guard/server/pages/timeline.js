@@ -107,11 +107,11 @@ function drawStates(context, points, x, top, now, ink) {
   points.forEach((point, place) => {
     const next = points[place + 1];
     const end = Math.min(next ? next.at : now, point.at + GAP_MS);
-    const [from, to] = [x(point.at), x(end)];
+    const [from, to] = [Math.floor(x(point.at)), Math.ceil(x(end))];
     const share = { synthetic: 1, suspicious: 0.66, authentic: 0.34 }[point.state];
     context.fillStyle = share ? COLOURS[point.state] : ink.line;
     const height = share ? STRIP * share : 2;
-    context.fillRect(from, top + STRIP - height, to - from + 0.5, height);
+    context.fillRect(from, top + STRIP - height, to - from, height);
   });
 }
 

@@ -88,11 +88,17 @@ export function percent(share) {
   return `${Math.round(share * 100)} %`;
 }
 
-/** A score with its interval, or "" without one. */
-export function scoreWords({ authenticity, interval }) {
+/** A score with its interval: "93 % (88–97)", or "" without one. */
+export function scoreNumbers({ authenticity, interval }) {
   if (authenticity === null || authenticity === undefined) return "";
   const range = interval ? ` (${Math.round(interval[0] * 100)}–${Math.round(interval[1] * 100)})` : "";
-  return `authenticity ${percent(authenticity)}${range}`;
+  return percent(authenticity) + range;
+}
+
+/** The same, with its name: "authenticity 93 % (88–97)". */
+export function scoreWords(face) {
+  const numbers = scoreNumbers(face);
+  return numbers && `authenticity ${numbers}`;
 }
 
 /** An age in milliseconds: "0.2 s", "14 s", "3 min". */
@@ -122,11 +128,12 @@ export function explain(face, transport, model) {
 
 /** How many faces stand how: "9 faces: 1 likely synthetic, 8 look authentic". */
 export function summary(faces) {
+  if (faces.length === 1) return `1 face: ${lower(stateWord(faces[0].state))}`;
   const parts = STATES
     .map((state) => [state, faces.filter((face) => face.state === state).length])
     .filter(([, count]) => count > 0)
     .map(([state, count]) => `${count} ${COUNTED[state](count)}`);
-  return `${faces.length} ${faces.length === 1 ? "face" : "faces"}: ${parts.join(", ")}`;
+  return `${faces.length} faces: ${parts.join(", ")}`;
 }
 
 /** Faces with the most urgent first, then by id, so that rows do not jump. */
