@@ -1,0 +1,151 @@
+"""Between messages and text, and from what scoring says to messages.
+
+Numbers are rounded to what can be seen or felt: 1/10000 of the frame (a fifth of a pixel at 1920), a thousandth of
+authenticity, a millisecond. Intervals are rounded outwards, so they still hold what they held.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from stream_guard.clock import seconds
+from stream_guard.errors import ProtocolError
+from stream_guard.protocol.messages import (
+    BudgetReport,
+    ClientMessage,
+    Event,
+    FaceReport,
+    Scores,
+    ServerMessage,
+    Subscribe,
+    TransportReport,
+)
+from stream_guard.scoring.observation import FaceScore, ScoreEvent, Update
+
+__all__ = [
+    "MAX_CLIENT_BYTES",
+    "decode_client",
+    "decode_server",
+    "encode",
+    "event_message",
+    "face_report",
+    "scores_message",
+]
+
+MAX_CLIENT_BYTES = 16 * 1024
+"""No client has more to say."""
+
+_M = TypeVar("_M")
+
+_server: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
+_client: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+
+
+def encode(message: ServerMessage | ClientMessage) -> str:
+    """Return a message as one line of JSON."""
+    return message.model_dump_json()
+
+
+def decode_server(text: str | bytes) -> ServerMessage:
+    """Return the message a server sent.
+
+    Raises:
+        ProtocolError: it is not one; the message says where, in one line.
+    """
+    return _decode(_server, text)
+
+
+def decode_client(text: str | bytes) -> Subscribe:
+    """Return the message a client sent.
+
+    Raises:
+        ProtocolError: it is not one, or larger than `MAX_CLIENT_BYTES`; the message says where, in one line.
+    """
+    size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_CLIENT_BYTES:
+        raise ProtocolError(f"a message of {size} bytes; the limit is {MAX_CLIENT_BYTES}")
+    return _decode(_client, text)
+
+
+def face_report(face: FaceScore) -> FaceReport:
+    """Return what is said of a face, rounded."""
+    box = face.box
+    return FaceReport(
+        id=face.id,
+        box=(round(box.x, 4), round(box.y, 4), round(box.width, 4), round(box.height, 4)),
+        authenticity=_fraction(face.authenticity),
+        interval=_outwards(face.interval) if face.interval is not None else None,
+        state=face.state,
+        reasons=face.reasons,
+        frame_score=_fraction(face.frame_score),
+        coverage=round(face.coverage, 3),
+    )
+
+
+def event_message(session: str, event: ScoreEvent) -> Event:
+    """Return an event of a session's scoring as a message."""
+    return Event(
+        session=session,
+        t=round(seconds(event.at_ns), 3),
+        kind=event.kind,
+        face=event.face,
+        previous=event.previous,
+        state=event.state,
+        authenticity=_fraction(event.authenticity),
+        reasons=event.reasons,
+    )
+
+
+def scores_message(
+    session: str,
+    update: Update,
+    *,
+    frame: int,
+    t: float,
+    age_ms: float,
+    budget: BudgetReport,
+    transport: TransportReport,
+) -> Scores:
+    """Return the faces of one frame as a message.
+
+    Args:
+        session: its name.
+        update: what scoring says.
+        frame: its sequence number.
+        t: its place on the session's time line, in seconds.
+        age_ms: how long ago it arrived.
+        budget: how the work keeps up.
+        transport: how the picture gets here.
+    """
+    return Scores(
+        session=session,
+        frame=frame,
+        t=round(t, 3),
+        age_ms=round(age_ms, 1),
+        faces=tuple(face_report(face) for face in update.faces),
+        budget=budget,
+        transport=transport,
+    )
+
+
+def _fraction(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _outwards(interval: tuple[float, float]) -> tuple[float, float]:
+    low, high = interval
+    return math.floor(low * 1000) / 1000, math.ceil(high * 1000) / 1000
+
+
+def _decode(adapter: TypeAdapter[_M], text: str | bytes) -> _M:
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = " ".join(first["msg"].split())
+        # Keys of the sender's own choosing are part of the place: never more than a line of them.
+        raise ProtocolError(f"{where}: {what}"[:300] if where else what[:300]) from None
