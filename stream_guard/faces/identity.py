@@ -1,0 +1,178 @@
+"""Who is who from one look to the next: pairs what was found with what is followed. Pure.
+
+A face is known again by its place and size, never by who the person is: there is no face recognition here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.clock import NS_PER_S
+from stream_guard.face import Box, Reason
+
+__all__ = ["Roster", "Sighting", "Track", "belongs"]
+
+_REACH = 0.75
+"""How far a face's middle may have gone since it was last seen, over its longer side. Faces that do not overlap
+are a whole side apart."""
+
+_GROWTH = 2.0
+"""By how much a face may have grown or shrunk since."""
+
+_LIFETIME_NS = NS_PER_S
+"""How long a face is kept that nobody has seen."""
+
+_MISSES = 2
+"""How often it must have been looked for in vain as well: frames may be seconds apart."""
+
+
+@dataclass(slots=True)
+class Track:
+    """One face that is being followed.
+
+    Attributes:
+        id: never given again.
+        box: where it was last seen, in pixels.
+        seen_ns: when that was.
+        tried_ns: when it was last measured, or that was tried; None before the first time.
+        sightings: how often it was seen; one that was seen once may be no face.
+        misses: how often in turn it was looked for in vain.
+        suspect: its surroundings changed: it may be somebody else, and is not measured until that is settled.
+        reasons: of its last measurement.
+        look: of its last sighting, from `faces.look`.
+        turn: of its last find, see `faces.finder.Found`.
+    """
+
+    id: int
+    box: Box
+    seen_ns: int
+    look: NDArray[np.float32]
+    turn: float = 0.0
+    tried_ns: int | None = None
+    sightings: int = 1
+    misses: int = 0
+    suspect: bool = False
+    reasons: tuple[Reason, ...] = ()
+
+    def see(self, box: Box, look: NDArray[np.float32], at_ns: int) -> None:
+        """Note that the face is there."""
+        self.box, self.look, self.seen_ns = box, look, at_ns
+        self.sightings += 1
+        self.misses = 0
+        self.suspect = False
+
+
+class Sighting(NamedTuple):
+    """One face that was found; the fields are those of `Track`."""
+
+    box: Box
+    look: NDArray[np.float32]
+    turn: float
+
+
+class Roster:
+    """The faces that are being followed, in order of id."""
+
+    def __init__(self, *, max_faces: int) -> None:
+        """Begin with nobody.
+
+        Args:
+            max_faces: of more, the largest are followed.
+        """
+        self.tracks: list[Track] = []
+        self._max_faces = max_faces
+        self._next_id = 1
+
+    def meet(
+        self,
+        faces: Sequence[Sighting],
+        at_ns: int,
+        *,
+        same: Callable[[NDArray[np.float32], NDArray[np.float32]], bool],
+    ) -> None:
+        """Take all the faces that were found in a frame: those that are known are seen, the others begin.
+
+        Args:
+            faces: in any order.
+            at_ns: when.
+            same: whether two looks may be one person's; asked of suspects only, which end where it says no, or
+                where nobody was found in their place.
+        """
+        pairs = dict(_pairs([track.box for track in self.tracks], [face.box for face in faces]))
+        known = set()
+        for index, track in enumerate(self.tracks):
+            match = pairs.get(index)
+            if match is not None and (not track.suspect or same(track.look, faces[match].look)):
+                track.see(faces[match].box, faces[match].look, at_ns)
+                track.turn = faces[match].turn
+                known.add(match)
+            else:
+                track.misses += 1
+        self.tracks = [track for track in self.tracks if not track.suspect]
+        for face in sorted((face for index, face in enumerate(faces) if index not in known), key=_smallness):
+            if self._room_for(face.box):
+                self.tracks.append(Track(self._next_id, face.box, at_ns, face.look, face.turn))
+                self._next_id += 1
+
+    def resize(self, across: float, down: float) -> None:
+        """Move all faces to where they are in a frame that was scaled: callers change resolution as they go."""
+        for track in self.tracks:
+            box = track.box
+            track.box = Box(box.x * across, box.y * down, box.width * across, box.height * down)
+
+    def expire(self, at_ns: int) -> None:
+        """End the faces that have not been seen for too long."""
+        self.tracks = [track for track in self.tracks if not _gone(track, at_ns)]
+
+    def _room_for(self, box: Box) -> bool:
+        """Return whether one more face may be followed, a clearly smaller one giving way if need be."""
+        if len(self.tracks) < self._max_faces:
+            return True
+        smallest = min(self.tracks, key=lambda track: track.box.area)
+        if smallest.box.area * 1.5 > box.area:  # or two faces of one size would change places for ever
+            return False
+        self.tracks.remove(smallest)
+        return True
+
+
+def belongs(box: Box, last: Box) -> bool:
+    """Return whether a box may be the same face's as the last one, by distance and size."""
+    side, last_side = max(box.width, box.height), max(last.width, last.height)
+    if not last_side / _GROWTH <= side <= last_side * _GROWTH:
+        return False
+    return math.dist(box.centre, last.centre) <= _REACH * max(side, last_side)
+
+
+def _pairs(tracks: Sequence[Box], boxes: Sequence[Box]) -> list[tuple[int, int]]:
+    """Pair tracks with boxes, nearest first (faces hardly overlap, so the greedy choice is the best one)."""
+    near = sorted(
+        (math.dist(track.centre, box.centre) / max(track.side, 1.0), row, column)
+        for row, track in enumerate(tracks)
+        for column, box in enumerate(boxes)
+        if belongs(box, track)
+    )
+    pairs: list[tuple[int, int]] = []
+    rows, columns = set[int](), set[int]()
+    for _, row, column in near:
+        if row not in rows and column not in columns:
+            rows.add(row)
+            columns.add(column)
+            pairs.append((row, column))
+    return pairs
+
+
+def _smallness(face: Sighting) -> float:
+    """Sort the largest first."""
+    return -face.box.area
+
+
+def _gone(track: Track, at_ns: int) -> bool:
+    """Return whether a face must be given up."""
+    unseen = at_ns - track.seen_ns >= _LIFETIME_NS
+    return unseen and (track.suspect or track.misses >= _MISSES)

@@ -1,0 +1,40 @@
+"""What a face looks like at 12 by 12 pixels, hair and shoulders included: enough to see that it is somebody else.
+
+Asked only where a face's surroundings have changed within a moment; it tells tiles of a call apart, not people.
+Measured on 36 clips: a third of a second apart 99 % of the differences are below 0.19; between the clips of two
+people 99 % are above 0.22.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.face import Box
+from stream_guard.faces.align import crop_matrix, cut
+
+__all__ = ["alike", "look_at"]
+
+_SIDE = 12
+_MARGIN = 1.6
+_MOST = 0.21
+
+
+def look_at(rgb: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
+    """Return a face's look.
+
+    Args:
+        rgb: the frame: uint8, shape (height, width, 3).
+        box: the face, in pixels.
+
+    Returns:
+        float32, shape (12, 12, 3).
+    """
+    return cut(rgb, crop_matrix(box, size=_SIDE, margin=_MARGIN), size=_SIDE).astype(np.float32)
+
+
+def alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Return whether two looks, moments apart, may be one person's; light that rose or fell does not count."""
+    gain = np.clip((one * other).sum() / max(float((other * other).sum()), 1e-6), 0.5, 2.0)
+    difference = np.abs(one - gain * other).mean() / (one.mean() + 20.0)  # 20: in the dark, noise is no difference
+    return bool(difference < _MOST)

@@ -1,0 +1,172 @@
+"""Follows every face of one stream: finds new ones now and then, measures the known ones frame by frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.budget.plan import Plan
+from stream_guard.clock import NS_PER_MS
+from stream_guard.face import Box, Face, Reason
+from stream_guard.faces.cut import ChangeDetector
+from stream_guard.faces.finder import Found
+from stream_guard.faces.identity import Roster, Sighting, Track, belongs
+from stream_guard.faces.landmarker import Measured
+from stream_guard.faces.look import alike, look_at
+from stream_guard.faces.quality import reasons, unseen
+from stream_guard.faces.result import Tracked
+
+__all__ = ["FaceTracker", "Measures"]
+
+_FIND_EVERY_NS = 500 * NS_PER_MS
+_FIND_LOST_EVERY_NS = 200 * NS_PER_MS
+"""While a face that was there does not show."""
+
+_HOPELESS = 0.75
+"""A face below this share of `min_face_px` is not measured: the finder alone follows it."""
+
+_ONE_FACE = 0.5
+"""Two tracks whose boxes overlap by more (intersection over union) follow one face."""
+
+
+class Measures(Protocol):
+    """What the tracker needs of a landmarker."""
+
+    def measure(self, rgb: NDArray[np.uint8], box: Box, *, tight: bool = False) -> Measured | None:
+        """Measure the face in a box; look at hardly more than the box where tight."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class FaceTracker:
+    """Follows the faces of one stream. For one thread; keeps no frame between calls."""
+
+    def __init__(
+        self,
+        *,
+        find: Callable[[NDArray[np.uint8]], list[Found]],
+        landmarker: Measures,
+        min_face_px: int,
+        max_faces: int = 25,
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            find: finds every face of a frame, such as `faces.finder.Finder`.
+            landmarker: measures one; closed together with the tracker.
+            min_face_px: the model's least shorter side; smaller faces are followed, with the reason.
+            max_faces: of more, the largest are followed.
+        """
+        self._find = find
+        self._landmarker = landmarker
+        self._min_face_px = min_face_px
+        self._roster = Roster(max_faces=max_faces)
+        self._changes = ChangeDetector()
+        self._found_ns: int | None = None
+        self._other_picture = False
+        self._size: tuple[int, int] | None = None
+
+    def update(self, rgb: NDArray[np.uint8], at_ns: int, *, plan: Plan) -> Tracked:
+        """Take the next frame.
+
+        Args:
+            rgb: uint8, shape (height, width, 3), any size.
+            at_ns: its place on the session's time line; never goes back.
+            plan: at most ``plan.faces`` faces are measured, the longest unmeasured first; new faces are looked
+                for only where ``plan.find``.
+        """
+        start = time.perf_counter_ns()
+        self._fit(rgb.shape[1], rgb.shape[0])
+        self._suspect(rgb)
+        cut = False
+        find_ns = 0
+        if plan.find and self._wants_to_find(at_ns):
+            before = time.perf_counter_ns()
+            cut = self._look_for_faces(rgb, at_ns)
+            find_ns = time.perf_counter_ns() - before
+        self._roster.expire(at_ns)
+        faces = {track.id: self._measure(rgb, track, at_ns) for track in self._in_turn()[: plan.faces]}
+        # A face that was seen once, and shows no landmarks, may be a pattern on the wall.
+        shown = [track for track in self._roster.tracks if track.sightings > 1]
+        return Tracked(
+            faces=tuple(faces.get(track.id) or self._as_it_was(track) for track in shown),
+            cut=cut,
+            find_ns=find_ns,
+            track_ns=time.perf_counter_ns() - start - find_ns,
+            measured=len(faces),
+        )
+
+    def close(self) -> None:
+        """Free the landmarker. Safe to call twice."""
+        self._landmarker.close()
+
+    def _fit(self, width: int, height: int) -> None:
+        """Follow a change of resolution."""
+        if self._size is not None and self._size != (width, height):
+            self._roster.resize(width / self._size[0], height / self._size[1])
+        self._size = width, height
+
+    def _suspect(self, rgb: NDArray[np.uint8]) -> None:
+        """Mark the faces that may have been replaced: their surroundings, or most of the picture, changed."""
+        change = self._changes.compare(rgb)
+        everywhere = change.everywhere
+        self._other_picture |= everywhere
+        for track in self._roster.tracks:
+            track.suspect |= everywhere or change.around(track.box)
+
+    def _wants_to_find(self, at_ns: int) -> bool:
+        """Return whether it is time to look for faces."""
+        if self._found_ns is None or self._other_picture or any(track.suspect for track in self._roster.tracks):
+            return True
+        # Not one that the last search saw: its landmarks are hidden, and it is still there.
+        lost = any(track.misses and track.seen_ns != self._found_ns for track in self._roster.tracks)
+        return at_ns - self._found_ns >= (_FIND_LOST_EVERY_NS if lost else _FIND_EVERY_NS)
+
+    def _look_for_faces(self, rgb: NDArray[np.uint8], at_ns: int) -> bool:
+        """Find all faces, and settle who is still there; return whether the picture is another one."""
+        before = {track.id for track in self._roster.tracks}
+        faces = [Sighting(found.box, look_at(rgb, found.box), found.turn) for found in self._find(rgb)]
+        self._roster.meet(faces, at_ns, same=alike)
+        self._found_ns = at_ns
+        # A shared slide that turns changes most of a picture, too; but the faces beside it stay.
+        cut = self._other_picture and before.isdisjoint(track.id for track in self._roster.tracks)
+        self._other_picture = False
+        return cut
+
+    def _in_turn(self) -> list[Track]:
+        """Return the faces that are worth measuring, the longest unmeasured first."""
+        least = self._min_face_px * _HOPELESS
+        worth = [track for track in self._roster.tracks if not track.suspect and track.box.side >= least]
+        return sorted(worth, key=lambda track: -1 if track.tried_ns is None else track.tried_ns)
+
+    def _measure(self, rgb: NDArray[np.uint8], track: Track, at_ns: int) -> Face:
+        """Measure one face, or say that it does not show."""
+        track.tried_ns = at_ns
+        measured = self._landmarker.measure(rgb, track.box)
+        if measured is not None and not self._is(measured.box, track):
+            measured = self._landmarker.measure(rgb, track.box, tight=True)
+        if measured is None or not self._is(measured.box, track):
+            track.misses += 1
+            track.reasons = (unseen(track.turn),)
+            return Face(track.id, track.box, reasons=track.reasons)
+        track.see(measured.box, look_at(rgb, measured.box), at_ns)
+        track.reasons = reasons(rgb, measured.box, measured.pose, min_face_px=self._min_face_px)
+        return Face(track.id, measured.box, landmarks=measured.landmarks, pose=measured.pose, reasons=track.reasons)
+
+    def _is(self, box: Box, track: Track) -> bool:
+        """Return whether landmarks belong to this face, and not to a neighbour that is followed as well."""
+        elder = (other.box for other in self._roster.tracks if other.id < track.id)
+        return belongs(box, track.box) and all(box.iou(other) < _ONE_FACE for other in elder)
+
+    def _as_it_was(self, track: Track) -> Face:
+        """Return a face that was not measured on this frame."""
+        small = track.box.side < self._min_face_px * _HOPELESS
+        reasons_then = (Reason.FACE_TOO_SMALL,) if small else track.reasons
+        return Face(track.id, track.box, measured=False, reasons=reasons_then)
