@@ -1,0 +1,7 @@
+"""Plain assertions in the shipped contract are told as well as those in tests."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("stream_guard.testing.engine_contract")
