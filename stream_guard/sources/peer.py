@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
@@ -14,7 +13,7 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 from av import VideoFrame
 
-from stream_guard.clock import NS_PER_S, Clock, seconds
+from stream_guard.clock import Clock, seconds
 from stream_guard.errors import SourceEnded, SourceError
 from stream_guard.frame import Frame
 from stream_guard.sources.addresses import only_loopback
@@ -22,6 +21,7 @@ from stream_guard.sources.base import Transport
 from stream_guard.sources.colour import shown_size, to_rgb
 from stream_guard.sources.dtls import accept_rsa_peers
 from stream_guard.sources.handover import Handover
+from stream_guard.sources.rates import Rate
 from stream_guard.sources.sdp import video_codec
 from stream_guard.sources.timeline import Timeline
 
@@ -30,7 +30,6 @@ __all__ = ["Receiver"]
 log = logging.getLogger(__name__)
 
 _CLOSE_LIMIT_S = 2.0
-_RATE_WINDOW_NS = 2 * NS_PER_S
 
 
 class Receiver:
@@ -55,7 +54,7 @@ class Receiver:
         self._timeline = Timeline(live=True)
         self._tasks: list[asyncio.Task[None]] = []
         self._sequence = 0
-        self._arrivals: deque[int] = deque()
+        self._pictures = Rate()
         self._size = (0, 0)
         self._counted = 0, 0
         self._kbps: float | None = None
@@ -92,15 +91,12 @@ class Receiver:
 
     def transport(self) -> Transport:
         """Return what is known of the way here. ``kbps`` counts all that arrives, audio included."""
-        self._forget_arrivals(self._clock.now_ns())
-        times = self._arrivals
-        fps = (len(times) - 1) / seconds(times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
         answer = self.connection.localDescription if self.connection.remoteDescription else None
         return Transport(
             codec=video_codec(answer.sdp) if answer is not None else "",
             width=self._size[0],
             height=self._size[1],
-            fps=fps,
+            fps=self._pictures.per_second(self._clock.now_ns()),
             kbps=self._kbps,
             lost=self._lost,
         )
@@ -137,8 +133,7 @@ class Receiver:
             None if picture.pts is None or picture.time_base is None else float(picture.pts * picture.time_base)
         )
         self._size = shown_size(picture)
-        self._arrivals.append(now_ns)
-        self._forget_arrivals(now_ns)
+        self._pictures.add(now_ns)
         self.frames.put(
             Frame(
                 lambda: to_rgb(picture, hd_is_bt709=False),
@@ -150,10 +145,6 @@ class Receiver:
             )
         )
         self._sequence += 1
-
-    def _forget_arrivals(self, now_ns: int) -> None:
-        while self._arrivals and now_ns - self._arrivals[0] > _RATE_WINDOW_NS:
-            self._arrivals.popleft()
 
     async def _watch(self) -> None:
         """Once a second, note what came; give up on a connection that does not come about."""

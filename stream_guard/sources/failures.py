@@ -1,0 +1,122 @@
+"""FFmpeg's errors as one line that says what to do."""
+
+from __future__ import annotations
+
+import errno
+
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from stream_guard.errors import SourceEnded, SourceError, SourceNotFound, UnsupportedMedia
+from stream_guard.sources.inputs import Input
+
+__all__ = ["explain", "shortfall"]
+
+_MISSING_S = 0.5
+"""Seconds of a file's stated duration that may be missing at its end. Muxers round, and edit lists cut."""
+
+
+def explain(error: OSError | av.error.FFmpegError, source: Input, *, started: bool) -> SourceError:
+    """Return what to tell the user. FFmpeg's own text is left out: it may hold the URL.
+
+    Args:
+        error: what FFmpeg said.
+        source: what was read.
+        started: whether frames had come before.
+    """
+    name = source.name
+    if started and source.waits and error.errno in {errno.EIO, errno.ECONNRESET, errno.EPIPE}:
+        return SourceEnded("the sender has ended the stream")  # RTMP senders just hang up
+    if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+        return SourceError(f"{name} refuses: give the right user and password in the URL")
+    if isinstance(error, av.error.ProtocolNotFoundError | av.error.DemuxerNotFoundError):
+        return UnsupportedMedia(f"{name}: this build of PyAV cannot receive it")
+    if source.kind == "file":
+        return _of_file(error, name)
+    if source.kind in {"camera", "screen"}:
+        return _of_device(error, source)
+    return _of_network(error, name)
+
+
+def shortfall(
+    name: str, container: InputContainer, stream: VideoStream, *, read_s: float, damaged: bool
+) -> SourceError | None:
+    """Return what to say of a file that ended before the end it states; None for a whole one.
+
+    Args:
+        name: of the file.
+        container, stream: what was read.
+        read_s: time of the last whole frame, in seconds from the first.
+        damaged: whether the last packet was cut.
+    """
+    stated_s = _stated_s(container, stream)
+    frame_s = 1 / float(stream.average_rate or 30)
+    missing = stated_s is not None and stated_s - (read_s + frame_s) > _MISSING_S
+    if not missing and not damaged:
+        return None
+    of = f" of {stated_s:.1f}" if stated_s is not None else ""
+    return SourceError(
+        f"{name} ends early: {read_s + frame_s:.1f}{of} s could be read; the file is cut off or damaged"
+    )
+
+
+def _stated_s(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    stated = stream.metadata.get("DURATION", "")  # Matroska, as 00:00:10.033000000
+    if stated.count(":") == 2:
+        hours, minutes, rest = stated.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+    if container.duration is not None and not container.streams.audio:
+        return container.duration / 1_000_000
+    return None
+
+
+def _of_file(error: Exception, name: str) -> SourceError:
+    match error:
+        case FileNotFoundError():
+            return SourceNotFound(f"no such file: {name}")
+        case IsADirectoryError():
+            return SourceNotFound(f"{name} is a folder; name a video file")
+        case PermissionError():
+            return SourceNotFound(f"{name} may not be read by this user")
+        case av.error.InvalidDataError() | EOFError():
+            return UnsupportedMedia(f"{name} is not a video, or was cut off before its index")
+    return SourceError(f"{name}: {_text(error)}")
+
+
+def _of_device(error: Exception, source: Input) -> SourceError:
+    match error:
+        case FileNotFoundError():
+            return SourceNotFound(f"there is no {source.kind} at {source.name}")
+        case PermissionError():
+            return SourceError(f"{source.name} may not be opened by this user")
+        case BlockingIOError():
+            return SourceError(f"{source.name} is in use by another program")
+    if getattr(error, "errno", None) == errno.EBUSY:
+        return SourceError(f"{source.name} is in use by another program")
+    if source.format == "x11grab":
+        return SourceNotFound(
+            f"{source.name} cannot be opened; is DISPLAY right? (Wayland: share it from the browser)"
+        )
+    return SourceError(f"{source.name}: {_text(error)}")
+
+
+def _of_network(error: Exception, name: str) -> SourceError:
+    match error:
+        case ConnectionRefusedError():
+            return SourceError(f"nothing answers at {name}")
+        case av.error.ExitError() | TimeoutError():
+            return SourceError(f"{name} is silent: nothing has come for 10 s")
+        case av.error.HTTPNotFoundError():
+            return SourceError(f"{name}: there is no such stream")
+        case av.error.InvalidDataError():
+            return SourceError(f"{name} sends nothing that is a video")
+    if getattr(error, "errno", None) == errno.EADDRINUSE:
+        return SourceError(f"{name}: the port is in use by another program")
+    return SourceError(f"{name} cannot be reached: {_text(error)}")
+
+
+def _text(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or type(error).__name__)
