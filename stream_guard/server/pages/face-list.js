@@ -83,7 +83,8 @@ class Row {
     const judged = face.state !== "cannot_judge";
     const old = face.state === "stale";
     const age = ageMs === null ? "" : old ? `last score ${ageWords(ageMs)} ago` : `${ageWords(ageMs)} old`;
-    const parts = [judged && !old ? scoreWords(face) : "", old || this.#detail ? age : ""];
+    const numbers = judged ? scoreWords(face) : this.#detail ? "no score" : "";
+    const parts = [old ? "" : numbers, old || this.#detail ? age : ""];
     say(score, parts.filter(Boolean).join(" · "));
     this.#drawReasons(judged ? [] : explain(face, transport, model));
     this.#drawBar(judged ? face : { authenticity: null });
