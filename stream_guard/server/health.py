@@ -1,0 +1,71 @@
+"""Plain HTTP about the running server: is it alive, what is it doing, its metrics, the wire's schema."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import resources
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from stream_guard import __version__
+from stream_guard.protocol.messages import Hello, Stats
+
+__all__ = ["health_routes"]
+
+
+def health_routes(
+    *,
+    hello: Hello,
+    sessions: Callable[[], Sequence[str]],
+    stats: Callable[[str], Stats | None],
+    stop: Callable[[str], Awaitable[None]],
+    metrics: Callable[[], bytes],
+) -> list[Route]:
+    """Return the routes.
+
+    Args:
+        hello: what runs here.
+        sessions: ids of the running sessions.
+        stats: the newest counts of one of them.
+        stop: ends one of them.
+        metrics: Prometheus text format 0.0.4.
+    """
+
+    async def alive(request: Request) -> Response:
+        return JSONResponse({"status": "ok", "version": __version__, "sessions": len(sessions())})
+
+    async def listing(request: Request) -> Response:
+        counts = {session: stats(session) for session in sessions()}
+        return JSONResponse(
+            {
+                "hello": hello.model_dump(mode="json"),
+                "sessions": {
+                    session: count.model_dump(mode="json") if count else None for session, count in counts.items()
+                },
+            }
+        )
+
+    async def end(request: Request) -> Response:
+        session = request.path_params["session"]
+        if session not in sessions():
+            return PlainTextResponse("no such session\n", 404)
+        await stop(session)
+        return Response(status_code=204)
+
+    async def scrape(request: Request) -> Response:
+        return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    schema = resources.files("stream_guard.protocol").joinpath("schema.json").read_bytes()
+
+    async def wire(request: Request) -> Response:
+        return Response(schema, media_type="application/schema+json")
+
+    return [
+        Route("/healthz", alive),
+        Route("/api/sessions", listing),
+        Route("/api/sessions/{session}", end, methods=["DELETE"]),
+        Route("/api/schema.json", wire),
+        Route("/metrics", scrape),
+    ]

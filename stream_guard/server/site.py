@@ -1,0 +1,52 @@
+"""The whole HTTP face of the server, put together from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from stream_guard.server.auth import Gate
+from stream_guard.server.hub import Hub
+
+__all__ = ["build_site"]
+
+_PAGES = Path(__file__).parent / "pages"
+
+
+def build_site(
+    hub: Hub, routes: Sequence[BaseRoute], *, host: str, token: str | None = None, origins: Iterable[str] = ()
+) -> Gate:
+    """Return the ASGI application: pages, websocket, and the given routes, behind the gate.
+
+    Args:
+        hub: serves ``/ws``.
+        routes: WHIP and health.
+        host: the address listened on; see `Gate`.
+        token: what clients must show.
+        origins: further web origins to let in.
+    """
+    site = Starlette(
+        routes=[
+            _page("/", "index.html"),
+            _page("/overlay", "overlay.html"),
+            _page("/dashboard", "dashboard.html"),
+            _page("/favicon.ico", "icon.svg"),
+            Mount("/pages", StaticFiles(directory=_PAGES)),
+            WebSocketRoute("/ws", hub.serve),
+            *routes,
+        ]
+    )
+    return Gate(site, host=host, token=token, origins=origins)
+
+
+def _page(path: str, name: str) -> Route:
+    async def send(request: Request) -> Response:
+        return FileResponse(_PAGES / name)
+
+    return Route(path, send, methods=["GET"])
