@@ -1,0 +1,123 @@
+"""``stream-guard models``: which model files there are, getting them, and what is known of the detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stream_guard.models.manifest import Manifest
+
+__all__ = ["app"]
+
+app = typer.Typer(name="models", help="The model files: list, fetch, describe.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_() -> None:
+    """List the detector and the files made by others, and whether each is here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from stream_guard.errors import ModelError
+    from stream_guard.models import store
+
+    table = Table("file", "version", "what it does", "licence", "size", "here", box=None, header_style="bold")
+    table.columns[0].no_wrap = True
+    failure = ""
+    try:
+        onnx, manifest = store.default_model()
+    except ModelError as error:
+        failure = str(error)
+        table.add_row("default.onnx", "", "judges faces", "", "", "[red]no[/]")
+    else:
+        version = f"{manifest.version} ({manifest.status})"
+        table.add_row(
+            onnx.name, version, "judges faces", manifest.licence, _megabytes(onnx.stat().st_size), "[green]yes[/]"
+        )
+    for file in store.FILES.values():
+        here = "[green]yes[/]" if store.is_cached(file.name) else "not yet"
+        table.add_row(file.name, file.version, file.purpose, file.licence, _megabytes(file.size), here)
+    console = Console()
+    console.print(table)
+    if failure:
+        console.print(failure, style="red", soft_wrap=True, markup=False)
+    console.print(
+        f"Files made by others are fetched when first used, and kept in {store.cache_dir()}",
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def pull() -> None:
+    """Fetch the files made by others, so that all else works offline."""
+    from rich.console import Console
+
+    from stream_guard.cli.failure import one_line
+    from stream_guard.models import store
+
+    console = Console()
+    with one_line(), console.status("") as status:
+        paths = store.pull(lambda file: status.update(f"{file.name} ({_megabytes(file.size)})"))
+    for path in paths:
+        console.print(path, soft_wrap=True)
+
+
+@app.command()
+def show(
+    model: Annotated[
+        Path | None, typer.Argument(help="An ONNX file with its manifest beside it; the shipped one if left out.")
+    ] = None,
+) -> None:
+    """Show what is known of a detector: how it was made, how good it is, what it cannot do."""
+    from rich.console import Console
+
+    from stream_guard.cli.failure import one_line
+    from stream_guard.models import store
+
+    with one_line():
+        onnx, manifest = store.default_model() if model is None else store.open_model(model)
+    console = Console()
+    console.print(f"[bold]{manifest.name} {manifest.version}[/] ({manifest.status}): {manifest.summary}")
+    console.print(_facts(onnx, manifest))
+    if manifest.measured:
+        console.print(_measured(manifest))
+    for limit in manifest.limits:
+        console.print(f"- {limit}")
+
+
+def _facts(onnx: Path, manifest: Manifest) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("file", str(onnx))
+    table.add_row("sha256", manifest.sha256)
+    table.add_row("licence", manifest.licence)
+    table.add_row("parameters", f"{manifest.parameters:,}")
+    table.add_row("input", f"{manifest.size} px, margin {manifest.margin:g}, faces from {manifest.min_face_px} px")
+    table.add_row("made by", manifest.made_by)
+    for data in manifest.data:
+        table.add_row(f"data: {data.use}", f"{data.name}: {data.items:,} items; {data.terms}")
+    return table
+
+
+def _measured(manifest: Manifest) -> Table:
+    from rich.table import Table
+
+    table = Table("measured on", "metric", "value", "95 %", box=None, header_style="bold")
+    for figure in manifest.measured:
+        known = figure.low is not None and figure.high is not None
+        interval = f"{figure.low:.3f} to {figure.high:.3f}" if known else ""
+        table.add_row(figure.on, figure.metric, f"{figure.value:.3f}", interval)
+    return table
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

