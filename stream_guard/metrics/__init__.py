@@ -1,0 +1,1 @@
+"""Observers that count and measure. No stage of the pipeline measures itself."""
