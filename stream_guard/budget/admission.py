@@ -10,6 +10,9 @@ from stream_guard.clock import NS_PER_MS, NS_PER_S
 
 __all__ = ["Admission"]
 
+_SHORTER = 0.75
+"""Owed work may take this share of the time since the last frame."""
+
 
 class Admission:
     """Keeps frames inside their latency target, without letting any face wait too long.
@@ -86,24 +89,30 @@ class Admission:
         age_ns = max(0, now_ns - arrived_ns)
         if age_ns > self._max_age_ns:
             return Skip(DropCause.EXPIRED)
-        self._accrue(now_ns, faces)
+        elapsed_ns = self._accrue(now_ns, faces)
         cost = self._costs.estimate()
         left_ns = self._target_ns - age_ns
         find = self._may_find(now_ns, faces, fits=_fits(cost.faces_within(left_ns, find=True), faces))
         quota = self._quota(cost.faces_within(left_ns, find=find))
         if quota < faces:
-            # Work that is owed goes past the target, but not past the deadline.
-            room = self._quota(cost.faces_within(self._max_age_ns - age_ns, find=find))
-            quota = max(quota, min(math.ceil(self._owed), room))
+            # Work that is owed goes past the target, but not past the deadline; and in less time than it took to
+            # become owed, or one long frame would owe the next its own length, for ever.
+            deadline = self._quota(cost.faces_within(self._max_age_ns - age_ns, find=find))
+            shorter = int(_SHORTER * elapsed_ns) // cost.face_ns if cost.face_ns else deadline
+            quota = max(quota, min(math.floor(self._owed), deadline, shorter))
         self._owed = max(0.0, self._owed - quota)
         return Plan(faces=quota, find=find, degraded=quota < faces or not find)
 
-    def _accrue(self, now_ns: int, faces: int) -> None:
-        """Add what has become owed since the last admitted frame; one round of all faces at most."""
-        if self._admitted_ns is not None:
-            elapsed_s = max(0, now_ns - self._admitted_ns) / NS_PER_S
-            self._owed = min(float(faces), self._owed + faces * self._min_face_rate * elapsed_s)
+    def _accrue(self, now_ns: int, faces: int) -> int:
+        """Add what has become owed since the last admitted frame, one round of all faces at most.
+
+        Returns:
+            The time since that frame.
+        """
+        elapsed_ns = 0 if self._admitted_ns is None else max(0, now_ns - self._admitted_ns)
+        self._owed = min(float(faces), self._owed + faces * self._min_face_rate * elapsed_ns / NS_PER_S)
         self._admitted_ns = now_ns
+        return elapsed_ns
 
     def _may_find(self, now_ns: int, faces: int, *, fits: bool) -> bool:
         """Return whether new faces may be looked for: there is time, there is nothing else to do, or it is due."""
