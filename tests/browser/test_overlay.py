@@ -108,7 +108,8 @@ async def test_text_reads_on_its_badge(site: Site, page: Page, theme: str, shown
     found = await page.evaluate(
         """() => [...document.querySelectorAll(".face-word, .face-score, .face-why, .line")]
             .filter((one) => one.textContent && one.offsetParent)
-            .map((one) => [getComputedStyle(one).color, getComputedStyle(document.querySelector(".badge")).backgroundColor])"""
+            .map((one) => [one, document.querySelector(".badge")].map((part) => getComputedStyle(part)))
+            .map(([text, badge]) => [text.color, badge.backgroundColor])"""
     )
     assert found
     for ink, paper in found:

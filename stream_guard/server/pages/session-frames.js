@@ -30,6 +30,7 @@ export function drawTiles(list, view) {
 /** Draw the stages as bars; the bars share one scale, and the budget is a line. Returns whether there are any. */
 export function drawStages(body, stats, budgetMs) {
   const stages = stats ? Object.entries(stats.stages) : [];
+  if (isDrawn(body, stats, budgetMs)) return stages.length > 0;
   const rank = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length - 2);
   stages.sort(([one], [other]) => rank(one) - rank(other));
   const most = Math.max(budgetMs || 0, ...stages.map(([, stage]) => stage.p99_ms)) * 1.05 || 1;
@@ -53,12 +54,13 @@ export function drawStages(body, stats, budgetMs) {
 export function drawFunnel(body, stats) {
   const row = (name, count, share, drop = false) => make("tr", { "data-drop": drop, "data-count": name },
     make("th", { scope: "row" }, name), make("td", {}, count.toLocaleString("en")), make("td", {}, share));
+  const drops = stats ? Object.entries(stats.dropped).filter(([, count]) => count > 0) : [];
+  if (isDrawn(body, stats)) return drops.length > 0;
   if (!stats) {
     body.replaceChildren();
     return false;
   }
   const of = (count) => (stats.received ? `${((count / stats.received) * 100).toFixed(1)} %` : "");
-  const drops = Object.entries(stats.dropped).filter(([, count]) => count > 0);
   body.replaceChildren(
     row("in", stats.received, ""),
     row("admitted", stats.admitted, of(stats.admitted)),
@@ -66,6 +68,15 @@ export function drawFunnel(body, stats) {
     ...drops.map(([cause, count]) => row(cause.replace(/_/g, " "), count, `${of(count)}, ${causeWords(cause)}`, true)),
   );
   return drops.length > 0;
+}
+
+const drawn = new WeakMap();
+
+/** Whether an element already shows just this; if not, note that it will. */
+function isDrawn(element, ...what) {
+  const before = drawn.get(element);
+  drawn.set(element, what);
+  return before !== undefined && before.every((part, place) => part === what[place]);
 }
 
 function part(name, share) {
