@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from stream_guard import __version__
+from stream_guard.cli import demo, evaluate, models, score, serve, train
 
 __all__ = ["app", "main"]
 
@@ -27,6 +28,14 @@ def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """A deepfake detector for live video calls. Nothing leaves this machine."""
+
+
+app.command()(serve.serve)
+app.command()(demo.demo)
+app.command()(score.score)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.add_typer(models.app)
 
 
 def main() -> None:

@@ -1,0 +1,262 @@
+"""The only place that names concrete classes: what is plugged into what.
+
+`Runtime` is the model and its engine, shared by all streams. `Service` is a runtime with a server around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard import __version__
+from stream_guard.budget.admission import Admission
+from stream_guard.clock import NS_PER_MS, Clock, MonotonicClock
+from stream_guard.config import Config, is_loopback
+from stream_guard.faces.finder import Finder
+from stream_guard.faces.landmarker import Landmarker
+from stream_guard.faces.tracker import FaceTracker
+from stream_guard.inference.engine import EngineOptions
+from stream_guard.inference.registry import choose, choose_cpu
+from stream_guard.inference.worker import InferenceWorker
+from stream_guard.metrics.prometheus import PrometheusMetrics
+from stream_guard.metrics.recorder import Recorder
+from stream_guard.models import store
+from stream_guard.models.calibration import Calibrator
+from stream_guard.pipeline.looker import Looker
+from stream_guard.pipeline.observers import Observer, SessionInfo
+from stream_guard.pipeline.pipeline import Pipeline
+from stream_guard.pipeline.supervisor import Supervisor
+from stream_guard.protocol.messages import Hello, ModelReport, Stats
+from stream_guard.scoring.session import Session, SessionSettings
+from stream_guard.server.health import health_routes
+from stream_guard.server.hub import Hub
+from stream_guard.server.listener import listen
+from stream_guard.server.reporter import Reporter
+from stream_guard.server.site import build_site
+from stream_guard.server.whip import WhipEndpoint
+from stream_guard.sources.base import Source
+from stream_guard.sources.registry import open_source
+
+__all__ = ["Runtime", "Service"]
+
+log = logging.getLogger(__name__)
+
+
+class Runtime:
+    """One engine for any number of streams. Use as ``async with``."""
+
+    def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
+        """Prepare; nothing is loaded yet.
+
+        Args:
+            config: engine, model, threads, budget and limits are read.
+            clock: for arrivals and durations.
+        """
+        self.clock = clock or MonotonicClock()
+        self._config = config
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Find and load the engine, the model and the files of others.
+
+        Raises:
+            EngineError: no engine can run it.
+            ModelError: a model file is missing or damaged.
+        """
+        config = self._config
+        self.engine = choose(config.engine)
+        path, self.manifest = await asyncio.to_thread(
+            partial(store.open_model, config.model) if config.model else store.default_model
+        )
+        self._calibrator = Calibrator(self.manifest.calibration)
+        self._landmarker_file = await asyncio.to_thread(store.path, store.LANDMARKER)
+        self._finder_file = await asyncio.to_thread(store.path, store.FINDER)
+        self._worker = await self._stack.enter_async_context(
+            InferenceWorker(
+                self.engine,
+                path,
+                self.manifest,
+                options=EngineOptions(threads=config.threads, max_batch=config.max_faces),
+            )
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def scorer(self, *, live: bool) -> Session:
+        """Return a scorer for one stream; recordings are never stale."""
+        return Session(SessionSettings() if live else SessionSettings(stale_after_ns=None))
+
+    def pipeline(
+        self,
+        info: SessionInfo,
+        source: Source,
+        observers: Sequence[Observer] = (),
+        *,
+        scorer: Session | None = None,
+        every: int = 1,
+    ) -> Pipeline:
+        """Wire one stream.
+
+        Args:
+            info: who the session is.
+            source: not yet read.
+            observers: are told of everything.
+            scorer: what is said about the faces; a new one where not given.
+            every: look at every n-th frame only.
+        """
+        config = self._config
+        return Pipeline(
+            info,
+            source,
+            looker=Looker(
+                self._make_tracker,
+                size=self.manifest.size,
+                margin=self.manifest.margin,
+                max_faces=config.max_faces,
+                clock=self.clock,
+            ),
+            infer=self._infer,
+            budget=Admission(
+                target_ns=round(config.budget_ms * NS_PER_MS),
+                max_age_ns=round(config.max_age_ms * NS_PER_MS),
+                live=info.live,
+                max_faces=config.max_faces,
+            ),
+            scorer=scorer or self.scorer(live=info.live),
+            clock=self.clock,
+            observers=observers,
+            every=every,
+        )
+
+    def _make_tracker(self) -> FaceTracker:
+        """Load what follows faces; called in the thread that will use it."""
+        network = choose_cpu().open_network(self._finder_file, Finder.INPUT_SHAPE)
+        return FaceTracker(
+            find=Finder(network),
+            landmarker=Landmarker(self._landmarker_file),
+            min_face_px=self.manifest.min_face_px,
+            max_faces=self._config.max_faces,
+        )
+
+    async def _infer(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        prediction = await self._worker.infer(batch)
+        return self._calibrator.llr(prediction.logits)
+
+
+class Service:
+    """A runtime with a server around it. Use as ``async with``.
+
+    Attributes:
+        url: where it listens, such as ``http://127.0.0.1:8765``.
+        hello: what it tells every client first.
+    """
+
+    url: str
+    hello: Hello
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Load everything, then listen.
+
+        Raises:
+            ConfigError: the address cannot be bound.
+            EngineError: no engine can run here.
+            ModelError: a model file is missing or damaged.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        config = self._config
+        runtime = await self._stack.enter_async_context(Runtime(config))
+        self.hello = _hello(config, runtime)
+        hub = Hub(self.hello, clock=runtime.clock)
+        recorder = Recorder(clock=runtime.clock)
+        prometheus = PrometheusMetrics()
+        newest: dict[str, Stats] = {}
+        reporter = Reporter(hub.publish, stats=newest.get, budget_ms=config.budget_ms, clock=runtime.clock)
+        supervisor = await self._stack.enter_async_context(
+            Supervisor(
+                runtime.pipeline,
+                observers=(recorder, prometheus, reporter),
+                max_sessions=config.max_sessions,
+            )
+        )
+        whip = WhipEndpoint(
+            supervisor.start,
+            max_sessions=config.max_sessions,
+            loopback_only=is_loopback(config.host),
+            clock=runtime.clock,
+        )
+        self._stack.push_async_callback(whip.close)
+        health = health_routes(
+            hello=self.hello,
+            sessions=lambda: supervisor.sessions,
+            stats=recorder.stats,
+            stop=supervisor.stop,
+            metrics=prometheus.text,
+        )
+        site = build_site(
+            hub, [*whip.routes, *health], host=config.host, token=config.token, origins=config.origins
+        )
+        port = await self._stack.enter_async_context(listen(site, host=config.host, port=config.port))
+        self._stack.callback(hub.close)
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        self.url = f"http://{host}:{port}"
+        telling = asyncio.create_task(_tell_stats(hub, recorder, supervisor, newest), name="stats")
+        self._stack.callback(telling.cancel)
+        for url in config.sources:
+            open_source(url)  # a wrong URL is an error now, not a session that fails for ever
+            await supervisor.watch(partial(open_source, url, clock=runtime.clock))
+
+
+async def _tell_stats(hub: Hub, recorder: Recorder, supervisor: Supervisor, newest: dict[str, Stats]) -> None:
+    """Work out each session's counts once a second: percentiles a frame would cost more than they tell."""
+    while True:
+        await asyncio.sleep(1.0)
+        counts = {session: recorder.stats(session) for session in supervisor.sessions}
+        newest.clear()
+        newest.update({session: stats for session, stats in counts.items() if stats is not None})
+        for stats in newest.values():
+            hub.publish(stats.model_copy(update={"clients": hub.clients}))
+
+
+def _hello(config: Config, runtime: Runtime) -> Hello:
+    manifest = runtime.manifest
+    return Hello(
+        server=f"stream-guard {__version__}",
+        engine=runtime.engine.name,
+        device=runtime.engine.probe().device,
+        model=ModelReport(
+            name=manifest.name,
+            version=manifest.version,
+            status=manifest.status,
+            sha256=manifest.sha256,
+            min_face_px=manifest.min_face_px,
+        ),
+        budget_ms=config.budget_ms,
+    )

@@ -1,0 +1,115 @@
+"""``stream-guard score``: recordings in, one verdict a file out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from stream_guard.app import Runtime
+    from stream_guard.config import Config
+
+__all__ = ["score"]
+
+
+def score(
+    files: Annotated[list[str], typer.Argument(help="Recordings to score.", show_default=False)],
+    json: Annotated[Path | None, typer.Option(help="Write a JSON line a face and frame, then a summary.")] = None,
+    engine: Annotated[str, typer.Option(help="Inference engine; see `stream-guard engines list`.")] = "auto",
+    model: Annotated[Path | None, typer.Option(help="ONNX file of your own, its manifest beside it.")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads for inference; 0 lets the engine decide.")] = 0,
+    every: Annotated[int, typer.Option(min=1, help="Look at every n-th frame only.")] = 1,
+    max_faces: Annotated[int, typer.Option(min=1, help="Faces followed at a time.")] = 25,
+) -> None:
+    """Score recordings, every frame of every face. All files go through one engine."""
+    import asyncio
+
+    from stream_guard.cli.failure import one_line
+    from stream_guard.config import Config
+
+    with one_line():
+        config = Config.make(engine=engine, model=model, threads=threads, max_faces=max_faces)
+        failed = asyncio.run(_score(config, files, json, every))
+    if failed:
+        raise typer.Exit(1)
+
+
+async def _score(config: Config, files: list[str], json: Path | None, every: int) -> int:
+    """Score all files; returns how many could not be."""
+    from contextlib import ExitStack
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from stream_guard.app import Runtime
+    from stream_guard.cli.progress import frame_progress
+    from stream_guard.errors import ConfigError, StreamGuardError
+
+    console = Console()
+    table = Table("file", "verdict", "authenticity", "faces", "frames", "scored", title=None)
+    failed = 0
+    with ExitStack() as stack:
+        lines: TextIO | None = None
+        if json is not None:
+            try:
+                lines = stack.enter_context(json.open("w", encoding="utf-8"))
+            except OSError as error:
+                raise ConfigError(f"cannot write {json}: {error.strerror}") from error
+        progress = stack.enter_context(frame_progress(Console(stderr=True)))
+        async with Runtime(config) as runtime:
+            for file in files:
+                try:
+                    summary = await _score_file(runtime, file, lines, progress, every)
+                except StreamGuardError as error:
+                    failed += 1
+                    progress.console.print(f"stream-guard: {error}", style="red", highlight=False, markup=False)
+                    continue
+                value = summary["authenticity"]
+                table.add_row(
+                    file,
+                    str(summary["state"]).replace("_", " "),
+                    "-" if value is None else f"{value:.2f}",
+                    *(str(summary[key]) for key in ("faces", "frames", "scored")),
+                )
+    if table.row_count:
+        console.print(table)
+    return failed
+
+
+async def _score_file(
+    runtime: Runtime, file: str, lines: TextIO | None, progress: Progress, every: int
+) -> dict[str, Any]:
+    """Score one file, writing its lines; returns its summary."""
+    import json
+    from contextlib import aclosing
+    from dataclasses import asdict
+
+    from stream_guard.pipeline.observers import Scored, SessionInfo
+    from stream_guard.protocol.codec import face_report
+    from stream_guard.sources.registry import open_source
+
+    source = open_source(file)
+    scorer = runtime.scorer(live=False)
+    info = SessionInfo(id=file, kind=source.kind, label=source.name, live=source.live)
+    pipeline = runtime.pipeline(info, source, scorer=scorer, every=every)
+    bar = progress.add_task(Path(file).name, total=None)
+    try:
+        async with aclosing(pipeline.results()) as results:
+            async for result in results:
+                if not isinstance(result, Scored):
+                    continue
+                progress.update(bar, completed=result.frame.sequence + 1, total=source.frames)
+                for face in result.update.faces if lines else ():
+                    report = face_report(face).model_dump(mode="json")
+                    line = {"file": file, "frame": result.frame.sequence, "t": round(result.at_s, 3), **report}
+                    print(json.dumps(line), file=lines)
+    finally:
+        progress.remove_task(bar)
+    summary = {"type": "summary", "file": file, **asdict(scorer.summary())}
+    if lines:
+        print(json.dumps(summary), file=lines)
+    return summary

@@ -1,0 +1,89 @@
+"""``stream-guard serve``: the server for live calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from stream_guard.config import Config
+
+__all__ = ["serve"]
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; a wider one needs --token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 8765,
+    source: Annotated[
+        list[str] | None, typer.Option(help="URL to pull from the start; may be given several times.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Inference engine; see `stream-guard engines list`.")] = "auto",
+    model: Annotated[Path | None, typer.Option(help="ONNX file of your own, its manifest beside it.")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads for inference; 0 lets the engine decide.")] = 0,
+    budget_ms: Annotated[float, typer.Option(help="Latency budget of a frame, in milliseconds.")] = 33.0,
+    max_faces: Annotated[int, typer.Option(help="Faces followed in one stream.")] = 25,
+    max_sessions: Annotated[int, typer.Option(help="Streams at a time.")] = 16,
+    token: Annotated[
+        str | None, typer.Option(envvar="STREAM_GUARD_TOKEN", help="Token that clients must show.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help="A further web origin that may reach the server.")
+    ] = None,
+) -> None:
+    """Watch live calls: open the address it prints, and share the call's window."""
+    import asyncio
+
+    from stream_guard.cli.failure import one_line
+    from stream_guard.config import Config
+
+    with one_line():
+        config = Config.make(
+            host=host,
+            port=port,
+            token=token,
+            origins=tuple(allow_origin or ()),
+            sources=tuple(source or ()),
+            engine=engine,
+            model=model,
+            threads=threads,
+            budget_ms=budget_ms,
+            max_faces=max_faces,
+            max_sessions=max_sessions,
+        )
+        asyncio.run(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    """Run the server until a signal comes."""
+    import asyncio
+    import logging
+    import signal
+    from contextlib import AsyncExitStack
+
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    from stream_guard.app import Service
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False)])
+    for noisy in ("aiortc", "aioice", "httpx", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    console = Console()
+    async with AsyncExitStack() as stack:
+        with console.status("loading the model…"):
+            service = await stack.enter_async_context(Service(config))
+        hello = service.hello
+        console.print(
+            f"[bold]stream-guard[/] on [bold]{hello.engine}[/] ({hello.device}), model {hello.model.name}"
+        )
+        console.print(f"  share a call   {service.url}/")
+        console.print(f"  overlay        {service.url}/overlay")
+        console.print(f"  dashboard      {service.url}/dashboard")
+        console.print(f"  WHIP           {service.url}/whip")
+        console.print("Nothing leaves this machine. Ctrl+C ends it.")
+        ended = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        await ended.wait()
