@@ -46,6 +46,9 @@ class Source(ABC):
     overwritten: int = 0
     """Frames a newer one took the place of before `recv` was called."""
 
+    frames: int | None = None
+    """How many frames a recording has, about, as far as its container tells; for progress bars."""
+
     @abstractmethod
     async def open(self) -> None:
         """Start. Returns once frames may be expected.

@@ -25,7 +25,7 @@ class Handover:
 
     def __init__(self, *, newest_wins: bool, depth: int = 4) -> None:
         self._newest_wins = newest_wins
-        self._depth = 1 if newest_wins else depth
+        self._depth = depth
         self._frames: deque[Frame] = deque()
         self._end: SourceError | None = None
         self._changed = threading.Condition(threading.Lock())
@@ -39,13 +39,13 @@ class Handover:
             False once the hand-over has ended: nobody will read any more.
         """
         with self._changed:
-            if self._newest_wins:
-                self.overwritten += len(self._frames)
-                self._frames.clear()
-            while len(self._frames) >= self._depth and self._end is None:
+            while not self._newest_wins and len(self._frames) >= self._depth and self._end is None:
                 self._changed.wait()
             if self._end is not None:
                 return False
+            if self._newest_wins:
+                self.overwritten += len(self._frames)
+                self._frames.clear()
             self._frames.append(frame)
             self._wake_reader()
             return True

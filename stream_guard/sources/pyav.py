@@ -155,6 +155,8 @@ class PyAvSource(Source):
         # Frame threads are faster but keep back as many frames as there are threads.
         stream.thread_type = "SLICE" if self.live else "AUTO"
         fps = float(stream.average_rate or stream.guessed_rate or 0)
+        if not self.live:
+            self.frames = stream.frames or round((container.duration or 0) / av.time_base * fps) or None
         kbps = stream.codec_context.bit_rate
         self._facts = Transport(
             codec=stream.codec_context.name.upper(),

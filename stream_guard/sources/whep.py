@@ -1,0 +1,158 @@
+"""Pulls a stream by WHEP (draft-ietf-wish-whep): we offer to receive, the server answers and sends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+
+import httpx
+from aiortc import RTCSessionDescription
+
+from stream_guard.clock import Clock, MonotonicClock
+from stream_guard.errors import ConfigError, SignallingError, SourceError
+from stream_guard.frame import Frame
+from stream_guard.sources.base import Source, Transport
+from stream_guard.sources.inputs import blot
+from stream_guard.sources.peer import Receiver
+
+__all__ = ["WhepSource"]
+
+log = logging.getLogger(__name__)
+
+_SCHEMES = {"whep": "http", "wheps": "https", "whep+http": "http", "whep+https": "https"}
+_HTTP_LIMIT_S = 10.0
+_GOODBYE_LIMIT_S = 2.0
+_REDIRECTS = 5
+
+
+class WhepSource(Source):
+    """Receives the video a WHEP server sends.
+
+    URLs: ``whep://host/path`` and ``whep+http://`` mean http, ``wheps://`` and ``whep+https://`` https. A
+    bearer token stands in ``?token=`` or before the host: ``wheps://TOKEN@host/path``.
+    """
+
+    live = True
+    kind = "whep"
+
+    def __init__(
+        self, url: str, *, clock: Clock | None = None, loopback_only: bool = False, connect_limit_s: float = 15.0
+    ) -> None:
+        """Take a URL; nothing runs yet.
+
+        Args:
+            url: see above.
+            clock: for arrivals.
+            loopback_only: receive on 127.0.0.1 alone.
+            connect_limit_s: how long media may take to connect after the answer, in seconds.
+
+        Raises:
+            ConfigError: the URL is not one of those.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in _SCHEMES or not parts.hostname:
+            raise ConfigError(f"{blot(url)} is no WHEP URL; write whep://host/path or wheps://host/path")
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        self._token = dict(query).get("token") or parts.password or parts.username
+        rest = urlencode([(name, value) for name, value in query if name != "token"])
+        host = parts.netloc.rpartition("@")[2]
+        self._url = urlunsplit((_SCHEMES[parts.scheme], host, parts.path or "/", rest, ""))
+        self.name = blot(url)
+        self._clock = clock or MonotonicClock()
+        self._loopback_only = loopback_only
+        self._connect_limit_s = connect_limit_s
+        self._receiver: Receiver | None = None
+        self._location = ""
+        self._closed = False
+
+    async def open(self) -> None:
+        """Offer, and take the answer.
+
+        Raises:
+            SourceError: the server cannot be reached.
+            SignallingError: it refuses, or answers what is no answer; holds its HTTP status.
+        """
+        if self._receiver is not None:
+            return
+        self._receiver = Receiver(
+            clock=self._clock, loopback_only=self._loopback_only, connect_limit_s=self._connect_limit_s
+        )
+        try:
+            await self._negotiate(self._receiver)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def recv(self) -> Frame:
+        """Wait for the next frame. See `Source.recv`."""
+        if self._receiver is None:
+            raise RuntimeError("open the source first")
+        frame = await self._receiver.frames.get()
+        self.overwritten = self._receiver.frames.overwritten
+        return frame
+
+    async def close(self) -> None:
+        """Tell the server, and hang up. See `Source.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._receiver is not None:
+            await asyncio.gather(self._receiver.close(), self._say_goodbye())
+
+    def transport(self) -> Transport:
+        """Return how the picture gets here. See `Source.transport`."""
+        return self._receiver.transport() if self._receiver is not None else Transport()
+
+    async def _negotiate(self, receiver: Receiver) -> None:
+        connection = receiver.connection
+        connection.addTransceiver("video", direction="recvonly")
+        connection.addTransceiver("audio", direction="recvonly")
+        offer = await receiver.gather(await connection.createOffer())
+        response = await self._post(offer)
+        if response.status_code != 201:
+            raise SignallingError(
+                response.status_code, f"{self.name} refuses: {_reason(response)} (HTTP {response.status_code})"
+            )
+        if "location" in response.headers:
+            self._location = urljoin(str(response.url), response.headers["location"])
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
+        except Exception as error:
+            # The parser is written for well-formed answers and fails in any way on others.
+            log.info("an answer could not be read: %s", type(error).__name__)
+            raise SignallingError(201, f"{self.name} answers with something that is no SDP answer") from error
+
+    async def _post(self, offer: str) -> httpx.Response:
+        """Send the offer. Only 307 and 308 redirect a POST (draft section 4.4); the token stays with its host."""
+        url = self._url
+        for _ in range(_REDIRECTS):
+            headers = {"Content-Type": "application/sdp", "Accept": "application/sdp", **self._authorization(url)}
+            try:
+                async with httpx.AsyncClient(timeout=_HTTP_LIMIT_S) as http:
+                    response = await http.post(url, content=offer, headers=headers)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise SourceError(f"{self.name} cannot be reached: {type(error).__name__}") from error
+            if response.status_code not in {307, 308} or "location" not in response.headers:
+                return response
+            url = urljoin(url, response.headers["location"])
+        raise SignallingError(response.status_code, f"{self.name} redirects without end")
+
+    async def _say_goodbye(self) -> None:
+        if self._location:
+            with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
+                async with httpx.AsyncClient(timeout=_GOODBYE_LIMIT_S) as http:
+                    await http.delete(self._location, headers=self._authorization(self._location))
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        if self._token and urlsplit(url)[:2] == urlsplit(self._url)[:2]:
+            return {"Authorization": f"Bearer {self._token}"}
+        return {}
+
+
+def _reason(response: httpx.Response) -> str:
+    """Return the first line of a plain-text refusal, shortened; else the status's name."""
+    plain = response.headers.get("content-type", "").startswith("text/plain")
+    lines = response.text.strip().splitlines() if plain else []
+    return lines[0][:120] if lines else response.reason_phrase
