@@ -1,4 +1,4 @@
-"""What holds for all pages: plain files that Chrome 103 takes, a clean console, and a client that looks after itself."""
+"""What holds for all pages: plain files for Chrome 103, a clean console, a client that looks after itself."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ const EVENTS = {
   face_lost: "left the picture",
   state_changed: "changed",
   alarm_raised: "ALARM: likely synthetic",
-  alarm_cleared: "alarm cleared",
+  alarm_cleared: "alarm is over",
   scene_cut: "Scene cut: scores start again",
   stale: "No picture any more",
   resumed: "Picture is back",
