@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_guesses_where_the_system_does_not_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processor: str, expected: int
 ) -> None:
     monkeypatch.setattr(cores, "_allowed", lambda: set(range(8)))
-    monkeypatch.setattr(cores.platform, "machine", lambda: processor)
+    monkeypatch.setattr(platform, "machine", lambda: processor)
     assert physical_cores(topology=tmp_path / "none", quota=tmp_path / "none") == expected
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_takes_what_the_manifest_says() -> None:
         ([FACES], [LOGITS, ("patches", (None, 4, 5))], r"patches should be \(n, 4, 4\)"),
     ],
 )
-def test_refuses_another_graph(inputs: list, outputs: list, told: str) -> None:
+def test_refuses_another_graph(inputs: list[Any], outputs: list[Any], told: str) -> None:
     with pytest.raises(EngineError, match=told):
         check_graph(make_manifest(patch_grid=4), inputs, outputs)
 
