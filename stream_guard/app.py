@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -72,13 +73,7 @@ class Runtime:
             ModelError: a model file is missing or damaged.
         """
         config = self._config
-        self.engine = choose(config.engine)
-        path, self.manifest = await asyncio.to_thread(
-            partial(store.open_model, config.model) if config.model else store.default_model
-        )
-        self._calibrator = Calibrator(self.manifest.calibration)
-        self._landmarker_file = await asyncio.to_thread(store.path, store.LANDMARKER)
-        self._finder_file = await asyncio.to_thread(store.path, store.FINDER)
+        path = await asyncio.to_thread(self._find)
         self._worker = await self._stack.enter_async_context(
             InferenceWorker(
                 self.engine,
@@ -93,6 +88,18 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    def _find(self) -> Path:
+        """Look at what this machine has, and for every file; returns the model's."""
+        config = self._config
+        self.engine = choose(config.engine)
+        self.device = self.engine.probe().device
+        path, self.manifest = store.open_model(config.model) if config.model else store.default_model()
+        self._calibrator = Calibrator(self.manifest.calibration)
+        self._landmarker_file = store.path(store.LANDMARKER)
+        self._finder_file = store.path(store.FINDER)
+        self._open_network = choose_cpu().open_network
+        return path
 
     def scorer(self, *, live: bool) -> Session:
         """Return a scorer for one stream; recordings are never stale."""
@@ -142,7 +149,7 @@ class Runtime:
 
     def _make_tracker(self) -> FaceTracker:
         """Load what follows faces; called in the thread that will use it."""
-        network = choose_cpu().open_network(self._finder_file, Finder.INPUT_SHAPE)
+        network = self._open_network(self._finder_file, Finder.INPUT_SHAPE)
         return FaceTracker(
             find=Finder(network),
             landmarker=Landmarker(self._landmarker_file),
@@ -230,7 +237,7 @@ class Service:
         telling = asyncio.create_task(_tell_stats(hub, recorder, supervisor, newest), name="stats")
         self._stack.callback(telling.cancel)
         for url in config.sources:
-            open_source(url)  # a wrong URL is an error now, not a session that fails for ever
+            await asyncio.to_thread(open_source, url)  # a wrong URL is an error now, not in a session's log
             await supervisor.watch(partial(open_source, url, clock=runtime.clock))
 
 
@@ -250,7 +257,7 @@ def _hello(config: Config, runtime: Runtime) -> Hello:
     return Hello(
         server=f"stream-guard {__version__}",
         engine=runtime.engine.name,
-        device=runtime.engine.probe().device,
+        device=runtime.device,
         model=ModelReport(
             name=manifest.name,
             version=manifest.version,

@@ -10,6 +10,7 @@ from stream_guard import Guard
 
 
 async def main(source: str) -> None:
+    """Print what happens, and every face as it stands."""
     async with Guard(source) as guard:
         async for update in guard:
             for event in update.events:

@@ -7,9 +7,10 @@ from stream_guard import client
 
 
 async def main(url: str) -> None:
+    """Print every face of every session."""
     async for scores in client.scores(url):
         for face in scores.faces:
-            print(f"{scores.session} face {face.id}: {face.state.value} {face.authenticity} (age {scores.age_ms:.0f} ms)")
+            print(scores.session, face.id, face.state.value, face.authenticity, f"{scores.age_ms:.0f} ms old")
 
 
 if __name__ == "__main__":

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from importlib import resources
+from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from stream_guard import __version__
+from stream_guard import __version__, protocol
 from stream_guard.protocol.messages import Hello, Stats
 
 __all__ = ["health_routes"]
+
+_SCHEMA = Path(protocol.__file__).with_name("schema.json")
 
 
 def health_routes(
@@ -57,10 +59,8 @@ def health_routes(
     async def scrape(request: Request) -> Response:
         return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    schema = resources.files("stream_guard.protocol").joinpath("schema.json").read_bytes()
-
     async def wire(request: Request) -> Response:
-        return Response(schema, media_type="application/schema+json")
+        return FileResponse(_SCHEMA, media_type="application/schema+json")
 
     return [
         Route("/healthz", alive),

@@ -37,7 +37,7 @@ def build_site(
             _page("/overlay", "overlay.html"),
             _page("/dashboard", "dashboard.html"),
             _page("/favicon.ico", "icon.svg"),
-            Mount("/pages", StaticFiles(directory=_PAGES)),
+            Mount("/pages", StaticFiles(directory=_PAGES, check_dir=False)),
             WebSocketRoute("/ws", hub.serve),
             *routes,
         ]
