@@ -38,6 +38,9 @@ __all__ = [
 MAX_CLIENT_BYTES = 16 * 1024
 """No client has more to say."""
 
+_MAX_REASON_BYTES = 123
+"""What a websocket's closing frame holds beside its code (RFC 6455, section 5.5)."""
+
 _M = TypeVar("_M")
 
 _server: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
@@ -145,7 +148,7 @@ def _decode(adapter: TypeAdapter[_M], text: str | bytes) -> _M:
         return adapter.validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = " ".join(first["msg"].split())
-        # Keys of the sender's own choosing are part of the place: never more than a line of them.
-        raise ProtocolError(f"{where}: {what}"[:300] if where else what[:300]) from None
+        place = ".".join(str(part) for part in first["loc"])
+        line = f"{place}: {first['msg']}" if place else first["msg"]
+        # The place may hold keys of the sender's own choosing: line breaks, anything.
+        raise ProtocolError(line.encode("unicode_escape").decode("ascii")[:_MAX_REASON_BYTES]) from None
