@@ -57,14 +57,14 @@ class OpenVinoEngine(Engine):
         names = [port.get_names() for port in graph.outputs]
         wanted = ["logits"] if manifest.patch_grid is None else ["logits", "patches"]
         self._outputs = [next(i for i, known in enumerate(names) if name in known) for name in wanted]
-        for faces in _BATCHES:
-            if faces <= options.max_batch:
-                shape = (faces, manifest.size, manifest.size, 3)
-                self._requests[faces] = _compile(core, graph, shape, options.threads, model.name)
         self._manifest, self._max_batch = manifest, options.max_batch
         try:
-            for faces in self._requests:
-                self.infer(np.zeros((faces, manifest.size, manifest.size, 3), dtype=np.uint8))
+            for faces in _BATCHES:
+                if faces <= options.max_batch:
+                    shape = (faces, manifest.size, manifest.size, 3)
+                    self._requests[faces] = _compile(core, graph, shape, options.threads, model.name)
+                    _run(self._requests[faces], np.zeros(shape, dtype=np.uint8))
+            self.infer(np.zeros((options.max_batch, manifest.size, manifest.size, 3), dtype=np.uint8))
         except EngineError:
             self.close()
             raise
