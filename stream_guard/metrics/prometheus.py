@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from stream_guard import __version__
 from stream_guard.budget.plan import DropCause
 from stream_guard.clock import seconds
 from stream_guard.face import Reason
@@ -30,7 +29,7 @@ class PrometheusMetrics(Observer):
     def __init__(self) -> None:
         self._registry = CollectorRegistry()  # our own: the default one would add whatever else runs here
         about = Gauge("stream_guard_info", "What runs here.", ["version"], registry=self._registry)
-        about.labels(version("stream-guard")).set(1)
+        about.labels(__version__).set(1)
         self._received = self._counter("frames_received", "Frames that sources delivered.", "kind")
         self._scored = self._counter("frames_scored", "Frames that have a result.", "kind")
         self._dropped = self._counter("frames_dropped", "Frames that were not looked at.", "kind", "cause")
