@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from stream_guard import __version__
-from stream_guard.cli import demo, evaluate, models, score, serve, train
+from stream_guard.cli import demo, doctor, engines, evaluate, models, score, serve, train
 
 __all__ = ["app", "main"]
 
@@ -33,9 +33,11 @@ def _root(
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(score.score)
+app.command()(doctor.doctor)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.add_typer(models.app)
+app.add_typer(engines.app)
 
 
 def main() -> None:
