@@ -79,8 +79,9 @@ def _train(
 
     if any("=" not in term for term in terms):
         raise ConfigError("--terms is SET=what its owners allow")
-    if footage is not None and not footage.is_dir():
-        raise ConfigError(f"there is no folder {footage}")
+    for folder in (faces, footage):
+        if folder is not None and not folder.is_dir():
+            raise ConfigError(f"there is no folder {folder}")
     console, shard, options = Console(), out / "faces", Options(minutes, seed=seed)
     columns = (
         TextColumn("{task.description}"),

@@ -54,7 +54,8 @@ def face_mask(
     # Blur, cut at a random level, blur again: moves the edge inwards or outwards before it is made soft.
     mask = cv2.GaussianBlur(mask, (0, 0), side * rng.uniform(0.01, 0.06))
     mask = np.clip((mask - rng.uniform(0.0, 0.6)) * 2.5, 0.0, 1.0)
-    return cv2.GaussianBlur(mask, (0, 0), side * rng.uniform(0.005, 0.05))  # type: ignore[no-any-return]
+    softened: NDArray[np.float32] = cv2.GaussianBlur(mask, (0, 0), side * rng.uniform(0.005, 0.05))
+    return softened.clip(0.0, 1.0)
 
 
 def blend(

@@ -71,5 +71,6 @@ def _to_frame(rgb: NDArray[np.uint8]) -> VideoFrame:
 
 def _options(setting: CodecSetting) -> dict[str, str]:
     if setting.name == "libvpx":
-        return {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+        # A negative speed is a fixed one; a positive one follows the load, and no two runs would be alike.
+        return {"deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0"}
     return {"preset": "superfast", "tune": "zerolatency", "qp": str(setting.quantiser)}

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from stream_guard.errors import ModelError
+from stream_guard.training import export as exporting
+from stream_guard.training.export import export, folded
+from stream_guard.training.network import Detector
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    torch.manual_seed(0)
+    network = Detector()
+    # Batch norms as after training: folding them must matter.
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    return network.eval()
+
+
+def random_faces(count: int, size: int = 64) -> torch.Tensor:
+    return torch.randint(0, 256, (count, size, size, 3), dtype=torch.uint8)
+
+
+def test_shapes(detector):
+    output = detector(random_faces(3, 96))
+    assert output.logits.shape == (3,)
+    assert output.patches.shape == (3, 6, 6)
+
+
+def test_the_residual_sees_detail_and_not_colour(detector):
+    flat = torch.full((1, 64, 64, 3), 200, dtype=torch.uint8)
+    assert detector.views(flat)[:, 3:].abs().max() < 1e-5
+    spot = flat.clone()
+    spot[0, 32, 32] = 255
+    residual = detector.views(spot)[0, 3:]
+    # One bright pixel keeps all but the blur's centre weight, times the gain of 6.
+    weight = 1 - float(detector.blur[0, 0, 4, 4])
+    assert residual[0, 32, 32] == pytest.approx(6 * weight * 55 / 255, rel=1e-4)
+    assert residual[:, :20].abs().max() < 1e-5
+
+
+def test_imagenet_weights_of_the_three_channel_network_fit(detector):
+    state = {
+        name: value for name, value in detector.state_dict().items() if not name.startswith(("logit", "patch"))
+    }
+    state["_conv_stem.weight"] = state["_conv_stem.weight"][:, :3]
+    state |= {"_fc.weight": torch.zeros(1000, 1280), "_fc.bias": torch.zeros(1000)}
+    network = Detector()
+    network.load_imagenet(state)
+    stem = network._conv_stem.weight
+    assert torch.equal(stem[:, :3], stem[:, 3:])
+    assert torch.equal(network._conv_head.weight, detector._conv_head.weight)
+    with pytest.raises(ValueError, match="not the weights"):
+        network.load_imagenet({name: value for name, value in state.items() if "_blocks.3" not in name})
+
+
+def test_folding_changes_no_result(detector):
+    faces = random_faces(2)
+    with torch.inference_mode():
+        before, after = detector(faces), folded(detector)(faces)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded(detector).modules())
+    torch.testing.assert_close(before.logits, after.logits, atol=5e-3, rtol=5e-3)
+    torch.testing.assert_close(before.patches, after.patches, atol=5e-3, rtol=5e-3)
+
+
+@pytest.mark.timeout(120)
+def test_export_is_small_dynamic_and_agrees(detector, tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    export(detector, path, size=64)
+    assert path.stat().st_size < 10_000_000
+    weights = {weight.data_type for weight in onnx.load(path).graph.initializer if len(weight.dims) == 4}
+    assert onnx.TensorProto.FLOAT16 in weights
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].type == "tensor(uint8)"
+    faces = random_faces(3)
+    logits, patches = session.run(["logits", "patches"], {"faces": faces.numpy()})
+    assert logits.dtype == patches.dtype == np.float32
+    with torch.inference_mode():
+        expected = folded(detector)(faces)
+    np.testing.assert_allclose(logits, expected.logits, atol=1e-3)
+    np.testing.assert_allclose(patches, expected.patches, atol=1e-3)
+
+    other = folded(Detector())
+    with pytest.raises(ModelError, match="differs from the network"):
+        exporting._compare(other, path, 64)
