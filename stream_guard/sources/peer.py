@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import queue
 from collections.abc import Coroutine
 from typing import Any
 
@@ -86,8 +87,12 @@ class Receiver:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(TimeoutError):
+        _forget_undecoded(self.connection)
+        try:
             await asyncio.wait_for(self.connection.close(), _CLOSE_LIMIT_S)
+        except Exception as error:
+            # Whatever is wrong with the connection, whoever closes is done with it.
+            log.warning("a connection did not close cleanly: %s", type(error).__name__)
 
     def transport(self) -> Transport:
         """Return what is known of the way here. ``kbps`` counts all that arrives, audio included."""
@@ -187,6 +192,16 @@ async def _drain(track: MediaStreamTrack) -> None:
     with contextlib.suppress(MediaStreamError):
         while True:
             await track.recv()
+
+
+def _forget_undecoded(connection: RTCPeerConnection) -> None:
+    """Empty the decoders' queues: aiortc's `close` waits for them, and the event loop with it."""
+    for receiver in connection.getReceivers():
+        waiting = getattr(receiver, "_RTCRtpReceiver__decoder_queue", None)
+        if waiting is not None:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    waiting.get_nowait()
 
 
 def _packets_lost(connection: RTCPeerConnection) -> int | None:

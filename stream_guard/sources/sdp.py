@@ -9,15 +9,22 @@ from itertools import pairwise
 
 from stream_guard.errors import SignallingError
 
-__all__ = ["Fragment", "check_offer", "ice_credentials", "parse_fragment", "set_candidates_aside", "video_codec"]
-__all__ += ["with_bitrate"]
+__all__ = [
+    "Fragment",
+    "check_offer",
+    "ice_credentials",
+    "parse_fragment",
+    "set_candidates_aside",
+    "video_codec",
+    "with_bitrate",
+]
 
 _BITRATE = "x-google-start-bitrate=2500;x-google-min-bitrate=2500;x-google-max-bitrate=6000"
 """Kilobits a second. Without it Chromium starts near 300 and shrinks 640x480 to 480x360 within two seconds, as
 aiortc's only feedback is REMB; a detector would be fed a different picture."""
 
 _DECODABLE = ("VP8", "H264")
-_NOT_CODECS = ("rtx", "red", "ulpfec", "flexfec-03")
+_NOT_CODECS = ("RTX", "RED", "ULPFEC", "FLEXFEC-03")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +163,9 @@ def _sections(lines: list[str]) -> Iterator[list[str]]:
 
 
 def _codecs(section: list[str]) -> dict[str, str]:
-    """Return {payload type: codec name} of a section."""
+    """Return {payload type: codec name, in capitals} of a section."""
     matches = (re.match(r"a=rtpmap:(\d+) ([^/\s]+)", line) for line in section)
-    return {match[1]: match[2].upper() if match[2].lower() not in _NOT_CODECS else match[2].lower()
-            for match in matches if match}  # fmt: skip
+    return {match[1]: match[2].upper() for match in matches if match}
 
 
 def _mid(section: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,7 @@ import pytest
 from stream_guard.errors import SourceEnded, SourceError, SourceNotFound, UnsupportedMedia
 from stream_guard.frame import Frame
 from stream_guard.sources.base import Source
-from stream_guard.sources.inputs import Input, file_input, network_input
+from stream_guard.sources.inputs import Input, file_input, network_input, screen_input
 from stream_guard.sources.pyav import PyAvSource
 
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(60), pytest.mark.usefixtures("nothing_left")]
@@ -414,6 +415,32 @@ async def test_what_network_errors_say() -> None:
         url = f"tcp://127.0.0.1:{taken.getsockname()[1]}?listen=1"
         with pytest.raises(SourceError, match="in use"):
             await PyAvSource(network_input(url)).open()
+
+
+@contextmanager
+def virtual_screen() -> Iterator[str]:
+    """Start a display of its own and give its name."""
+    readable, writable = os.pipe()
+    arguments = ["Xvfb", "-displayfd", str(writable), "-screen", "0", "320x200x24", "-nolisten", "tcp"]
+    xvfb = subprocess.Popen(arguments, pass_fds=[writable], stderr=subprocess.DEVNULL)
+    os.close(writable)
+    try:
+        with os.fdopen(readable) as told:
+            yield f":{told.readline().strip()}"
+    finally:
+        xvfb.terminate()
+        xvfb.wait(10)
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed")
+async def test_a_screen() -> None:
+    with virtual_screen() as display:
+        url = f"screen:?display={display}&size=160x120&at=8,4&fps=20"
+        async with opened(PyAvSource(screen_input(url, platform="linux"))) as source:
+            frames = [await source.recv() for _ in range(10)]
+            assert frames[-1].rgb().shape == (120, 160, 3)
+            assert frames[-1].media_s > 0.3
+            assert (source.kind, source.live) == ("screen", True)
 
 
 async def test_devices_that_are_not_there() -> None:

@@ -7,11 +7,15 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import numpy as np
 import pytest
-from aiortc import AudioStreamTrack, RTCPeerConnection
+from aiortc import AudioStreamTrack, RTCCertificate, RTCPeerConnection
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 
@@ -114,6 +118,27 @@ async def test_an_offer_without_candidates_connects(server: Server, loopback_onl
 
 async def test_media_stays_on_loopback_though_the_offer_names_other_addresses(server: Server) -> None:
     async with WhipSender(server.url, halves, loopback_only=False):
+        assert is_halves((await receive(await server.source(), 5))[-1])
+
+
+async def test_a_peer_with_an_rsa_certificate(server: Server) -> None:
+    """GStreamer's webrtcbin."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "peer")])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    sender = WhipSender(server.url, halves)
+    sender.connection._RTCPeerConnection__certificates = [RTCCertificate(key, certificate)]  # type: ignore[attr-defined]
+    async with sender:
         assert is_halves((await receive(await server.source(), 5))[-1])
 
 

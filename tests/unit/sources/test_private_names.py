@@ -8,6 +8,7 @@ import time
 import aioice.ice
 import av
 import pytest
+from aiortc import RTCPeerConnection
 from aiortc.rtcdtlstransport import SRTP_PROFILES, RTCCertificate
 from OpenSSL import SSL
 
@@ -25,6 +26,14 @@ def test_rsa_peers_are_offered_ciphers() -> None:
     offered = SSL.Connection(context).get_cipher_list()
     for cipher in CIPHERS.split(":"):
         assert cipher in offered
+
+
+async def test_aiortcs_private_tables() -> None:
+    connection = RTCPeerConnection()
+    receiver = connection.addTransceiver("video", direction="recvonly").receiver
+    assert getattr(receiver, "_RTCRtpReceiver__remote_streams") == {}  # noqa: B009  mangled inside a class only
+    assert getattr(receiver, "_RTCRtpReceiver__decoder_queue").empty()  # noqa: B009
+    await connection.close()
 
 
 def test_addresses_are_restricted_inside_only() -> None:
