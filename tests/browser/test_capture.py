@@ -289,4 +289,4 @@ async def test_without_either_a_small_window_opens(site: Site, page: Page) -> No
     async with page.expect_popup() as opened:
         await page.get_by_role("button", name="Keep on top").click()
     small = await opened.value
-    assert small.url == f"{site.url}/overlay?opaque=1&corner=tl&session=c1&token=t"
+    assert small.url == f"{site.url}/overlay?opaque=1&corner=tl&size=s&session=c1&token=t"

@@ -47,12 +47,13 @@ function draw() {
   if (!view) return;
   const now = standing(guard, view);
   const past = history(view.id);
-  say(byId("standing"), now.trouble || now.empty || summary(now.faces));
+  say(byId("standing"), now.faces.length ? now.trouble || summary(now.faces) : "");
   drawTiles(byId("tiles"), view);
+  byId("tiles-panel").hidden = !view.stats && !view.scores;
   drawTimelines(byId("timelines"), view, past, Number(byId("span").value) * 1000);
   hide("no-faces", past.faces.size > 0, now.trouble || now.empty || "No face in the picture.");
   hide("no-stages", drawStages(byId("stages"), view.stats, guard.hello && guard.hello.budget_ms));
-  hide("no-drops", drawFunnel(byId("funnel"), view.stats));
+  hide("no-drops", drawFunnel(byId("funnel"), view.stats), view.stats ? "No frame was dropped." : "Nothing counted yet.");
   hide("no-log", drawLog(byId("log"), past.events));
   say(byId("budget"), guard.hello ? `the line marks the budget, ${guard.hello.budget_ms} ms` : "");
   alarm(view.id, now.faces);

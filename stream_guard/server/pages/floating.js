@@ -39,9 +39,9 @@ async function inDocument(read) {
     close: () => small.close(),
     draw: () => {
       const { faces, context, line: words } = read();
-      list.show(faces, { ...context, max: 6 });
-      line.textContent = words;
-      line.hidden = !words;
+      const left = list.show(faces, { ...context, max: 6 });
+      line.textContent = words || (left ? summary(faces) : "");
+      line.hidden = !line.textContent;
     },
   };
   small.addEventListener("pagehide", () => handle.onclose());
@@ -73,7 +73,7 @@ async function inVideo(read) {
 }
 
 function inPopup(session) {
-  const query = { opaque: 1, corner: "tl", ...(session ? { session } : {}) };
+  const query = { opaque: 1, corner: "tl", size: "s", ...(session ? { session } : {}) };
   const features = `popup,width=${SIZE.width + 60},height=${SIZE.height}`;
   const small = window.open(withToken("/overlay", query), "stream-guard-small", features);
   if (!small) throw new Error("The browser blocked the small window: allow pop-ups for this page.");

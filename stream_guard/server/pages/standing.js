@@ -36,7 +36,10 @@ export function standing(guard, view) {
   const nothing = { faces: [], trouble: "", empty: "" };
   const faces = view ? view.faces() : [];
   const age = view ? view.ageMs() : null;
-  if (guard.status === "lost") return { ...nothing, kind: "lost", faces, trouble: "Connection lost · retrying" };
+  if (guard.status === "lost") {
+    const trouble = guard.hello ? "Connection lost · retrying" : "No connection · retrying";
+    return { ...nothing, kind: "lost", faces, trouble };
+  }
   if (guard.status === "closed") return { ...nothing, kind: "lost", faces, trouble: "Not connected" };
   if (guard.status === "connecting") return { ...nothing, kind: "connecting", empty: "Connecting…" };
   if (!view) return { ...nothing, kind: "no-session", empty: "No call yet" };
