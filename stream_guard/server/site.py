@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from stream_guard.server.hub import Hub
 __all__ = ["build_site"]
 
 _PAGES = Path(__file__).parent / "pages"
+
+mimetypes.init()  # reads files; here, at import, not when the first page is asked for
 
 
 def build_site(
