@@ -91,3 +91,7 @@ def test_settings_that_cannot_work_are_refused():
         CoverageSettings(floor=0.7, ceiling=0.6)
     with pytest.raises(ConfigError):
         CoverageSettings(time_constant_s=0)
+
+
+def test_an_old_reason_gives_way_to_a_new_one():
+    assert watched((DARK, 60), (GOOD, 90), (BLURRED, 30)).reasons == BLURRED

@@ -96,7 +96,43 @@ def test_coverage_that_suffers_gives_its_reason_and_keeps_the_word():
     assert 0.5 < seen.coverage < 0.7
 
 
-def test_waiting_for_its_turn_is_no_reason_until_the_evidence_is_thin():
+def test_one_bad_frame_is_not_worth_a_word():
+    scene = Scene()
+    scene.show(face(-2), s=3)
+    (seen,) = scene.show(face(None, Reason.BLURRED)).faces
+    assert (seen.state, seen.reasons) == (State.AUTHENTIC, ())
+
+
+def test_too_little_coverage_silences_though_the_evidence_would_do():
+    scene = Scene()
+    for _ in range(30):
+        scene.show(face(-2))
+        scene.show(face(None, Reason.COVERED), s=0.1)
+    (seen,) = scene.update.faces
+    assert (seen.state, seen.reasons) == (State.CANNOT_JUDGE, (Reason.COVERED,))
+    assert 0.2 < seen.coverage < 0.3
+
+
+def test_waiting_for_its_turn_does_not_cover_what_was_refused():
+    scene = Scene()
+    for _ in range(30):
+        scene.show(face(None, Reason.DARK))
+        scene.show(face(), s=0.1)
+    assert scene.update.faces[0].coverage == 0
+    assert scene.update.faces[0].reasons == (Reason.DARK,)
+
+
+def test_time_that_was_not_judged_does_not_count_towards_an_alarm():
+    scene = Scene()
+    scene.show(face(3), s=0.8)
+    scene.show(face(None, Reason.TURNED_AWAY), s=3)
+    scene.events.clear()
+    scene.show(face(3), s=3)
+    spoken = next(event for event in scene.events if event.kind is EventKind.STATE_CHANGED)
+    assert scene.when(EventKind.ALARM_RAISED) - spoken.at_ns / NS_PER_S == pytest.approx(0.5, abs=0.04)
+
+
+def test_waiting_for_its_turn_is_is_no_reason_until_the_evidence_is_thin():
     scene = Scene()
     scene.show(face(-2), s=3)
     fresh = scene.update.faces[0]
@@ -159,6 +195,14 @@ def test_after_a_silence_everything_begins_anew():
     assert later.authenticity == pytest.approx(0.047, abs=0.001)
 
 
+def test_after_a_silence_old_reasons_are_forgotten():
+    scene = Scene()
+    scene.show(face(None, Reason.DARK), s=3)
+    scene.wait(3)
+    (back,) = scene.show(face(-1)).faces
+    assert (back.coverage, back.reasons) == (1, (Reason.TOO_LITTLE_EVIDENCE,))
+
+
 def test_a_silence_nobody_ticked_through_is_found_by_the_next_frame():
     scene = Scene()
     scene.show(face(-3), s=5)
@@ -177,6 +221,13 @@ def test_a_recording_is_never_stale():
     scene.show(face(-3), s=50)
     scene.wait(100)
     assert EventKind.STALE not in scene.kinds()
+
+
+def test_two_seconds_to_the_nanosecond():
+    session = Session()
+    session.receive(Observation(0, 5, (face(-1),)))
+    assert session.tick(5 + 2 * NS_PER_S - 1).faces[0].state is State.CANNOT_JUDGE
+    assert session.tick(5 + 2 * NS_PER_S).faces[0].state is State.STALE
 
 
 def test_no_frame_yet_is_not_stale():
@@ -225,7 +276,7 @@ def test_the_summary_counts_and_pools():
     scene.show(s=1)
     scene.show(face(-1), s=2)
     scene.show(face(), s=1)
-    scene.show(face(-1, id=2), s=2)
+    scene.show(face(-2, id=2), s=2)  # the first one, gone by now, is the less authentic
     summary = scene.session.summary()
     assert (summary.faces, summary.frames, summary.scored) == (2, 180, 120)
     assert summary.authenticity == pytest.approx(0.731, abs=0.001)

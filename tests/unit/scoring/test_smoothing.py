@@ -151,3 +151,20 @@ def test_sigmoid_and_clip_at_the_ends():
     assert sigmoid(1000) == 1
     assert clipped(-9, 4) == -4
     assert clipped(9, 4) == 4
+
+
+def test_a_wavering_long_ago_does_not_widen_a_steady_now():
+    steady = watched([-1.0] * 300, 30).at(10 * NS_PER_S)
+    settled = watched([-3.9, 1.9] * 60 + [-1.0] * 180, 30).at(10 * NS_PER_S)
+    assert steady is not None
+    assert settled is not None
+    assert settled.margin == pytest.approx(steady.margin, rel=0.02)
+
+
+def test_with_age_the_spread_that_was_seen_counts_less_than_the_one_that_is_believed():
+    wavering = watched([-3.9, 1.9] * 60, 30)
+    fresh, old = wavering.at(4 * NS_PER_S), wavering.at(12 * NS_PER_S)
+    assert fresh is not None
+    assert old is not None
+    assert fresh.margin * math.sqrt(fresh.looks) > 1.3 * 1.96 * 1.5
+    assert old.margin * math.sqrt(old.looks) == pytest.approx(1.96 * 1.5, rel=0.01)
