@@ -92,7 +92,7 @@ class Admission:
         elapsed_ns = self._accrue(now_ns, faces)
         cost = self._costs.estimate()
         left_ns = self._target_ns - age_ns
-        find = self._may_find(now_ns, faces, fits=_fits(cost.faces_within(left_ns, find=True), faces))
+        find = self._may_find(now_ns, fits=_fits(cost.faces_within(left_ns, find=True), faces))
         quota = self._quota(cost.faces_within(left_ns, find=find))
         if quota < faces:
             # Work that is owed goes past the target, but not past the deadline; and in less time than it took to
@@ -114,10 +114,10 @@ class Admission:
         self._admitted_ns = now_ns
         return elapsed_ns
 
-    def _may_find(self, now_ns: int, faces: int, *, fits: bool) -> bool:
-        """Return whether new faces may be looked for: there is time, there is nothing else to do, or it is due."""
+    def _may_find(self, now_ns: int, *, fits: bool) -> bool:
+        """Return whether new faces may be looked for: there is time (always, where nobody is), or it is due."""
         due = self._find_ns is None or now_ns - self._find_ns >= self._find_every_ns
-        if fits or due or faces == 0:
+        if fits or due:
             self._find_ns = now_ns
             return True
         return False

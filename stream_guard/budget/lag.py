@@ -20,18 +20,15 @@ class Lag:
     Memory: one number a second of the window.
     """
 
-    def __init__(self, *, window_s: int = 60, jump_s: float = 10.0) -> None:
+    def __init__(self, *, window_s: int = 60) -> None:
         """Start without a frame.
 
         Args:
             window_s: how far back the smallest difference is looked for.
-            jump_s: media time that leaps ahead of the arrivals by more than this between two frames is a new
-                stream, as is media time that goes back.
         """
         self._window_s = window_s
-        self._jump_ns = round(jump_s * NS_PER_S)
         self._smallest: deque[tuple[int, int]] = deque()
-        self._last: tuple[int, int] | None = None
+        self._media_ns: int | None = None
 
     def observe(self, arrived_ns: int, media_s: float) -> int:
         """Take a frame.
@@ -44,12 +41,9 @@ class Lag:
             How long it waited somewhere, in nanoseconds, 0 or more.
         """
         media_ns = round(media_s * NS_PER_S)
-        if self._last is not None:
-            arrived_before, media_before = self._last
-            leap_ns = (media_ns - media_before) - (arrived_ns - arrived_before)
-            if media_ns < media_before or leap_ns > self._jump_ns:
-                self._smallest.clear()
-        self._last = (arrived_ns, media_ns)
+        if self._media_ns is not None and media_ns < self._media_ns:
+            self._smallest.clear()  # a stream that began anew; one that leaps ahead needs no care
+        self._media_ns = media_ns
         return self._above_smallest(arrived_ns // NS_PER_S, arrived_ns - media_ns)
 
     def _above_smallest(self, second: int, difference: int) -> int:

@@ -89,7 +89,7 @@ class Evidence:
     frames far apart weigh one each. The weights add up to the number of independent looks, and from that follows
     the interval.
 
-    Mean and spread are kept by West's update (CACM 22(9), 1979), five numbers in all.
+    Mean and spread are kept by West's update (CACM 22(9), 1979), four numbers in all.
     """
 
     __slots__ = ("_at_ns", "_looks", "_mean", "_settings", "_squares")

@@ -49,14 +49,18 @@ def test_clocks_that_run_apart_invent_no_more_than_their_drift_over_the_window()
     assert frames(Lag(window_s=60), 0, 600, skew=-100e-6) == 0
 
 
-def test_a_new_stream_starts_anew():
+def test_a_stream_that_begins_anew_has_no_backlog():
     lag = Lag()
     frames(lag, 100, 110)
-    assert lag.observe(200 * NS_PER_S, 0.0) == 0  # media time went back
-    lag = Lag(jump_s=10)
+    assert lag.observe(117 * NS_PER_S, 0.0) == 0
+    assert lag.observe(118 * NS_PER_S, 0.5) == NS_PER_S // 2
+
+
+def test_a_stream_that_leaps_ahead_has_no_backlog():
+    lag = Lag()
     frames(lag, 0, 10, delay_s=5)
-    assert lag.observe(20 * NS_PER_S, 5000.0) == 0  # it leapt ahead
-    assert lag.observe(21 * NS_PER_S, 5000.5) == NS_PER_S // 2
+    assert lag.observe(23 * NS_PER_S, 5000.0) == 0
+    assert lag.observe(24 * NS_PER_S, 5000.5) == NS_PER_S // 2
 
 
 def test_a_constant_delay_is_forgotten_after_the_window_and_not_before():

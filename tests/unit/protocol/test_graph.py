@@ -72,6 +72,14 @@ def test_nothing_is_reported_twice():
     assert take(graph, 100) == []
 
 
+def test_an_alarm_raised_again_began_when_it_began():
+    graph = export()
+    graph.receive("p", raised(1), MEDIA)
+    graph.receive("p", raised(5), MEDIA)
+    ((_, body),) = graph.take(6 * NS_PER_S, WALL)
+    assert body["detections"][0]["segment"]["startTimeSec"] == 1.0
+
+
 def test_a_change_within_the_minute_waits_for_its_end():
     graph = export()
     graph.receive("p", raised(0), MEDIA)
