@@ -103,4 +103,4 @@ def _footage(rows: list[RealFootage]) -> Table:
 
 
 def _show(estimate: Estimate) -> str:
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
+    return f"{estimate.value:.2f} ({estimate.low:.2f}-{estimate.high:.2f})"

@@ -25,6 +25,12 @@ __all__ = ["footage_logits", "held_out_logits", "measurements", "release", "writ
 _MIN_FACE_PX = 56
 _NOT_STATED = "not stated"
 _FRAMES = 24
+_LIMITS = (
+    "Trained on pseudo-fakes made from still pictures: no real swap or reenactment was ever seen.",
+    "Judges single frames; one frame proves nothing, evidence must be gathered over seconds.",
+    "Strong compression removes the traces it looks for: a fake then looks like a poor real picture.",
+    "Says nothing about faces drawn whole by a generator, or about the voice.",
+)
 
 
 def release(
@@ -64,9 +70,11 @@ def release(
     predict = onnx_predictor(model)
     real, fake = held_out_logits(predict, shard, recipe)
     clips = footage_logits(predict, footage, landmarker, recipe) if footage and landmarker else []
-    fitted_on = f"{len(real)} held-out still faces and their forged twins, 60 % of them through VP8 or H.264"
-    if clips:
-        fitted_on += f"; bias raised and thresholds set on {len(clips)} clips of real footage"
+    fitted_on = (
+        f"{len(real)} held-out still faces and their forged twins, {recipe.codec_share:.0%} of them compressed"
+    )
+    if clips and footage:
+        fitted_on += f"; bias and thresholds on {len(clips)} clips of real footage ({footage[0].parent.name})"
     calibration = calibrate(real, fake, clips, fitted_on=fitted_on)
     manifest = Manifest(
         name=name,
@@ -88,7 +96,7 @@ def release(
         data=(*_data(Shard(shard), terms or {}), *_footage(footage or [], terms or {})),
         data_sha256=Shard(shard).digest(),
         made_by=made_by,
-        limits=("Trained on pseudo-fakes made from still pictures only.",),
+        limits=_LIMITS,
     )
     write_manifest(manifest, out / f"{name}.json")
     return manifest
