@@ -47,6 +47,10 @@ _AROUND = 2.0
 _MOST = 0.5
 """A larger share of lost cells is another picture."""
 
+_MOST_AROUND = 0.25
+"""The same around one face, which is then looked at. Where two of nine tiles changed places, a fifth of a second
+passing, 71 of 72 shares were above, 0.1 the other; of 252 faces beside them none was above 0.16."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -69,7 +73,7 @@ class Change:
         return _share(self.lost, self.textured) > _MOST
 
     def around(self, box: Box) -> bool:
-        """Return whether the surroundings of a face are another picture; the face itself does not count.
+        """Return whether the surroundings of a face may be another picture; the face itself does not count.
 
         Args:
             box: the face, in pixels of the frame.
@@ -78,7 +82,7 @@ class Change:
         x = (np.arange(columns) + 0.5) * self.width / columns
         y = (np.arange(rows) + 0.5) * self.height / rows
         ring = _inside(box.grown(_AROUND), x, y) & ~_inside(box, x, y)
-        return _share(self.lost[ring], self.textured[ring]) > _MOST
+        return _share(self.lost[ring], self.textured[ring]) > _MOST_AROUND
 
 
 class ChangeDetector:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.clock import NS_PER_S
+from stream_guard.clock import NS_PER_MS, NS_PER_S
 from stream_guard.face import Box, Reason
 
 __all__ = ["Roster", "Sighting", "Track", "belongs"]
@@ -30,6 +30,10 @@ _LIFETIME_NS = NS_PER_S
 
 _MISSES = 2
 """How often it must have been looked for in vain as well: frames may be seconds apart."""
+
+
+_MOMENT_NS = 120 * NS_PER_MS
+"""How long a face's look can be held against it; later, a turned head may look as different as another one."""
 
 
 @dataclass(slots=True)
@@ -59,6 +63,10 @@ class Track:
     misses: int = 0
     suspect: bool = False
     reasons: tuple[Reason, ...] = ()
+
+    def may_be_judged_by_look(self, at_ns: int) -> bool:
+        """Return whether its last look says who it is: it is as good as new, or there is reason for doubt."""
+        return self.suspect or at_ns - self.seen_ns <= _MOMENT_NS
 
     def see(self, box: Box, look: NDArray[np.float32], at_ns: int) -> None:
         """Note that the face is there."""
@@ -101,14 +109,16 @@ class Roster:
         Args:
             faces: in any order.
             at_ns: when.
-            same: whether two looks may be one person's; asked of suspects only, which end where it says no, or
-                where nobody was found in their place.
+            same: whether two looks may be one person's; asked of suspects, and of those seen a moment ago. They
+                end where it says no, suspects also where nobody was found in their place.
         """
         pairs = dict(_pairs([track.box for track in self.tracks], [face.box for face in faces]))
         known = set()
         for index, track in enumerate(self.tracks):
             match = pairs.get(index)
-            if match is not None and (not track.suspect or same(track.look, faces[match].look)):
+            if match is not None and track.may_be_judged_by_look(at_ns) and not same(track.look, faces[match].look):
+                track.suspect = True
+            elif match is not None:
                 track.see(faces[match].box, faces[match].look, at_ns)
                 track.turn = faces[match].turn
                 known.add(match)

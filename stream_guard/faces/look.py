@@ -1,8 +1,9 @@
 """What a face looks like at 12 by 12 pixels, hair and shoulders included: enough to see that it is somebody else.
 
-Asked only where a face's surroundings have changed within a moment; it tells tiles of a call apart, not people.
-Measured on 36 clips: a third of a second apart 99 % of the differences are below 0.19; between the clips of two
-people 99 % are above 0.22.
+It tells tiles of a call apart, not people, and only from one moment to the next. Measured on 35 clips: a tenth of a
+second apart no difference is above 0.17, a third of a second apart 99 % are below 0.19; between the clips of two
+people 99 % are above 0.22. A face swap that begins, which must not make its face a new one, is 0.06 at most (14
+clips of a live swap beside the real face).
 """
 
 from __future__ import annotations

@@ -90,13 +90,14 @@ def test_a_suspect_ends_where_somebody_else_or_nobody_is_in_its_place() -> None:
     roster = Roster(max_faces=25)
     meet(roster, 0, at(100), at(300), at(500))
     roster.tracks[0].suspect = roster.tracks[1].suspect = True
-    assert meet(roster, 1, at(105), at(505), same=False) == [3, 4]
+    assert meet(roster, HALF, at(105), at(505), same=False) == [3, 4]
 
 
-def test_looks_are_not_asked_of_who_is_no_suspect() -> None:
+def test_looks_are_asked_of_who_was_seen_a_moment_ago_and_not_later() -> None:
     roster = Roster(max_faces=25)
     meet(roster, 0, at(100))
-    assert meet(roster, 1, at(105), same=False) == [1]
+    assert meet(roster, HALF, at(105), same=False) == [1]
+    assert meet(roster, HALF + NS_PER_S // 30, at(105), same=False) == [2]
 
 
 def test_of_too_many_the_largest_are_followed() -> None:
