@@ -5,6 +5,7 @@ set -eu
 
 wanted=""
 command -v chromium >/dev/null 2>&1 || wanted="$wanted chromium"
+command -v strace >/dev/null 2>&1 || wanted="$wanted strace"
 command -v ffmpeg >/dev/null 2>&1 || wanted="$wanted ffmpeg"
 [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || wanted="$wanted fonts-dejavu-core"
 [ -n "$wanted" ] || exit 0

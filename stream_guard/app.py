@@ -23,6 +23,7 @@ from stream_guard.clock import NS_PER_MS, Clock, MonotonicClock
 from stream_guard.config import Config, is_loopback
 from stream_guard.faces.finder import Finder
 from stream_guard.faces.landmarker import Landmarker
+from stream_guard.faces.mesh import FaceMesh
 from stream_guard.faces.tracker import FaceTracker
 from stream_guard.inference.engine import EngineOptions
 from stream_guard.inference.registry import choose, choose_cpu
@@ -74,6 +75,7 @@ class Runtime:
         """
         config = self._config
         path = await asyncio.to_thread(self._find)
+        self._stack.push_async_callback(asyncio.to_thread, self._mesh.close)
         self._worker = await self._stack.enter_async_context(
             InferenceWorker(
                 self.engine,
@@ -96,7 +98,7 @@ class Runtime:
         self.device = self.engine.probe().device
         path, self.manifest = store.open_model(config.model) if config.model else store.default_model()
         self._calibrator = Calibrator(self.manifest.calibration)
-        self._landmarker_file = store.path(store.LANDMARKER)
+        self._mesh = FaceMesh(store.path(store.LANDMARKER))
         self._finder_file = store.path(store.FINDER)
         self._open_network = choose_cpu().open_network
         return path
@@ -152,7 +154,7 @@ class Runtime:
         network = self._open_network(self._finder_file, Finder.INPUT_SHAPE)
         return FaceTracker(
             find=Finder(network),
-            landmarker=Landmarker(self._landmarker_file),
+            landmarker=Landmarker(self._mesh),
             min_face_px=self.manifest.min_face_px,
             max_faces=self._config.max_faces,
         )

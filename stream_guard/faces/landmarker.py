@@ -13,23 +13,14 @@ face's width, so that is what is used.
 
 from __future__ import annotations
 
-import os
-import re
-import sys
-import tempfile
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.errors import ModelError
 from stream_guard.face import Box, Pose
 from stream_guard.faces.align import crop_matrix, cut, landmark_box
+from stream_guard.faces.mesh import FaceMesh
 
 __all__ = ["Landmarker", "Measured"]
 
@@ -40,16 +31,6 @@ and larger: MediaPipe takes the largest face."""
 
 _SIZE = 256
 """Side in pixels that square is resampled to: what MediaPipe's landmark network takes itself."""
-
-_DETECTION_CONFIDENCE = 0.5
-_PRESENCE_CONFIDENCE = 0.5
-
-_NOISE = re.compile(
-    rb"(W\d{4} \S+\s+\d+ (inference_feedback_manager|face_landmarker_graph)\.cc:.*"
-    rb"|INFO: Created TensorFlow Lite XNNPACK delegate for CPU\."
-    rb"|WARNING: (All log messages before absl::InitializeLog|Logging before InitGoogle).*)\r?\n?"
-)
-"""What MediaPipe says on standard error each time a healthy landmarker is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,39 +49,11 @@ class Measured:
 
 
 class Landmarker:
-    """MediaPipe's Face Landmarker on regions of a frame. For one thread at a time."""
+    """MediaPipe's Face Landmarker on regions of a frame."""
 
-    def __init__(self, model: Path) -> None:
-        """Load the model.
-
-        Args:
-            model: ``face_landmarker.task``.
-
-        Raises:
-            ModelError: the file is missing or MediaPipe cannot read it.
-        """
-        # Slow to import (0.7 s), and only needed where faces are really measured.
-        import mediapipe
-        from mediapipe.tasks.python import BaseOptions, vision
-
-        self._image = mediapipe.Image
-        self._format = mediapipe.ImageFormat.SRGB
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(model)),
-            running_mode=vision.RunningMode.IMAGE,
-            num_faces=1,
-            min_face_detection_confidence=_DETECTION_CONFIDENCE,
-            min_face_presence_confidence=_PRESENCE_CONFIDENCE,
-            output_facial_transformation_matrixes=True,
-        )
-        try:
-            with _without_noise():
-                self._task: Any = vision.FaceLandmarker.create_from_options(options)
-        except (ValueError, RuntimeError, OSError) as error:
-            reason = str(error).partition("\n")[0]
-            raise ModelError(f"MediaPipe cannot use the face landmarker {model}: {reason}") from error
-        # Left to the end of the process, MediaPipe's own clean-up fails with a traceback.
-        self._free = weakref.finalize(self, self._task.close)
+    def __init__(self, mesh: FaceMesh) -> None:
+        """Take what finds the landmarks; it may be shared, and whoever made it closes it."""
+        self._mesh = mesh
 
     def measure(self, rgb: NDArray[np.uint8], box: Box, *, tight: bool = False) -> Measured | None:
         """Measure the face in a box.
@@ -116,17 +69,13 @@ class Landmarker:
         """
         matrix = crop_matrix(box, size=_SIZE, margin=_TIGHT_REGION if tight else _REGION)
         region = cut(rgb, matrix, size=_SIZE)
-        result = self._task.detect(self._image(image_format=self._format, data=region))
-        if not result.face_landmarks:
+        found = self._mesh.detect(region)
+        if not found:
             return None
-        points = np.array([(point.x, point.y) for point in result.face_landmarks[0]], np.float64)
+        points = found[0].points.astype(np.float64)
         # MediaPipe counts from the picture's corner, `crop_matrix` from the first pixel's centre.
         landmarks = ((points * _SIZE - 0.5 - matrix[:, 2]) / matrix[0, 0]).astype(np.float32)
-        return Measured(landmarks, landmark_box(landmarks), _pose(result.facial_transformation_matrixes[0]))
-
-    def close(self) -> None:
-        """Free the model. Safe to call twice."""
-        self._free()
+        return Measured(landmarks, landmark_box(landmarks), _pose(found[0].matrix))
 
 
 def _pose(matrix: NDArray[np.float32]) -> Pose:
@@ -137,29 +86,3 @@ def _pose(matrix: NDArray[np.float32]) -> Pose:
     pitch = np.arctan2(rotation[2, 1], rotation[2, 2])
     roll = np.arctan2(rotation[1, 0], rotation[0, 0])
     return Pose(*(float(np.degrees(angle)) for angle in (yaw, pitch, roll)))
-
-
-@contextmanager
-def _without_noise() -> Iterator[None]:
-    """Hold standard error back at the file descriptor, where MediaPipe's C++ writes; then pass on all but `_NOISE`.
-
-    No environment variable turns these lines off. Whatever else is written meanwhile comes out late, not never.
-    """
-    with tempfile.TemporaryFile() as held:
-        try:
-            real = os.dup(2)
-        except OSError:  # there is no standard error: nothing to keep quiet
-            yield
-            return
-        with suppress(AttributeError, ValueError, OSError):
-            sys.stderr.flush()
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(real, 2)
-            held.seek(0)
-            for line in held:
-                if not _NOISE.fullmatch(line):
-                    os.write(real, line)
-            os.close(real)

@@ -40,10 +40,6 @@ class Measures(Protocol):
         """Measure the face in a box; look at hardly more than the box where tight."""
         ...
 
-    def close(self) -> None:
-        """Free the model."""
-        ...
-
 
 class FaceTracker:
     """Follows the faces of one stream. For one thread; keeps no frame between calls."""
@@ -60,7 +56,7 @@ class FaceTracker:
 
         Args:
             find: finds every face of a frame, such as `faces.finder.Finder`.
-            landmarker: measures one; closed together with the tracker.
+            landmarker: measures one.
             min_face_px: the model's least shorter side; smaller faces are followed, with the reason.
             max_faces: of more, the largest are followed.
         """
@@ -102,10 +98,6 @@ class FaceTracker:
             track_ns=time.perf_counter_ns() - start - find_ns,
             measured=len(faces),
         )
-
-    def close(self) -> None:
-        """Free the landmarker. Safe to call twice."""
-        self._landmarker.close()
 
     def _fit(self, width: int, height: int) -> None:
         """Follow a change of resolution."""
@@ -156,7 +148,11 @@ class FaceTracker:
             track.misses += 1
             track.reasons = (unseen(track.turn),)
             return Face(track.id, track.box, reasons=track.reasons)
-        track.see(measured.box, look_at(rgb, measured.box), at_ns)
+        look = look_at(rgb, measured.box)
+        if track.may_be_judged_by_look(at_ns) and not alike(track.look, look):
+            track.suspect = True  # the next search settles it
+            return self._as_it_was(track)
+        track.see(measured.box, look, at_ns)
         track.reasons = reasons(rgb, measured.box, measured.pose, min_face_px=self._min_face_px)
         return Face(track.id, measured.box, landmarks=measured.landmarks, pose=measured.pose, reasons=track.reasons)
 

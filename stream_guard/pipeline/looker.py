@@ -27,10 +27,6 @@ class Tracker(Protocol):
         """Look at the next frame."""
         ...
 
-    def close(self) -> None:
-        """Free what is held."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -106,7 +102,5 @@ class Looker:
 
     def close(self) -> None:
         """Let the tracker go and end the thread. Waits for the frame in hand; not for the event loop."""
-        if self._tracker is not None:
-            self.thread.submit(self._tracker.close)
-            self._tracker = None
         self.thread.shutdown(wait=True)
+        self._tracker = None

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from stream_guard.errors import ModelError
 from stream_guard.face import Box
-from stream_guard.faces import landmarker as module
 from stream_guard.faces.landmarker import Landmarker
+from stream_guard.faces.mesh import FaceMesh
 from stream_guard.models import store
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(60)]
@@ -23,10 +20,8 @@ FACE = Box(179, 69, 93, 109)
 
 @pytest.fixture(scope="module")
 def landmarker() -> Iterator[Landmarker]:
-    made = Landmarker(store.path(store.LANDMARKER))
-    yield made
-    made.close()
-    made.close()
+    with FaceMesh(store.path(store.LANDMARKER)) as mesh:
+        yield Landmarker(mesh)
 
 
 def test_landmarks_are_in_pixels_of_the_frame(landmarker: Landmarker) -> None:
@@ -69,26 +64,3 @@ def test_a_box_half_outside_the_frame_is_looked_at(landmarker: Landmarker) -> No
     cropped = np.ascontiguousarray(astronaut()[69:, 220:])
     landmarker.measure(cropped, Box(-41, 0, 93, 109))
     assert landmarker.measure(np.zeros((1, 1, 3), np.uint8), Box(500, 500, 40, 40)) is None
-
-
-@pytest.mark.parametrize("content", [None, b"no model at all" * 100])
-def test_a_file_that_is_no_model_is_told_in_one_line(content: bytes | None, tmp_path: Path) -> None:
-    file = tmp_path / "broken.task"
-    if content is not None:
-        file.write_bytes(content)
-    with pytest.raises(ModelError, match=r"face landmarker .*broken\.task") as caught:
-        Landmarker(file)
-    assert "\n" not in str(caught.value)
-
-
-def test_mediapipe_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
-    made = Landmarker(store.path(store.LANDMARKER))
-    made.measure(astronaut(), FACE)
-    made.close()
-    assert capfd.readouterr().err == ""
-
-
-def test_what_others_say_meanwhile_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
-    with module._without_noise():
-        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nE0000 something broke\nlast words")
-    assert capfd.readouterr().err == "E0000 something broke\nlast words"

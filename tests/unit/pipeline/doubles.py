@@ -64,7 +64,6 @@ class TwoFaces:
     def __init__(self) -> None:
         self.seen: list[int] = []
         self.plans: list[Plan] = []
-        self.closed = False
 
     def update(self, rgb: NDArray[np.uint8], at_ns: int, *, plan: Plan) -> Tracked:
         self.seen.append(int(rgb[0, 0, 0]))
@@ -72,9 +71,6 @@ class TwoFaces:
         good = Face(id=1, box=Box(32, 16, 32, 32))
         small = Face(id=2, box=Box(100, 10, 8, 8), reasons=(Reason.FACE_TOO_SMALL,))
         return Tracked(faces=(good, small), cut=False, find_ns=5, track_ns=7, measured=2)
-
-    def close(self) -> None:
-        self.closed = True
 
 
 class FreeBudget:

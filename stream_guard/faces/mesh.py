@@ -1,0 +1,170 @@
+"""MediaPipe's Face Landmarker in a process of its own, cut off from the network.
+
+From some version after 0.10.21 MediaPipe reports its use to its makers (google-ai-edge/mediapipe issue 6291). There
+is no switch, and "nothing leaves this machine" must hold. Its uploader does honour ``https_proxy``, so the child's
+environment names a proxy on this machine where nobody listens. Setting that in our own process would change how the
+program that embeds us reaches the network; a child of our own has nothing else to reach. ``tests/privacy`` traces
+the child's connections.
+
+What crosses is one face's square, 192 KiB, and 4 KiB back. Two further gains: MediaPipe's log lines do not end up
+on the user's terminal, and if it dies, the call goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import subprocess
+import sys
+import threading
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.errors import ModelError
+from stream_guard.faces.mesh_process import ANSWER_FLOATS, HEADER, POINTS
+
+__all__ = ["FaceMesh", "Mesh"]
+
+_NOWHERE = "http://127.0.0.1:1"
+"""A proxy that cannot be: port 1 of this machine."""
+
+_LIVES = 3
+"""How often a child that died is replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """One face.
+
+    Attributes:
+        points: float32, shape (478, 2): x and y as fractions of the picture, in MediaPipe Face Mesh order.
+        matrix: float32, shape (4, 4): the facial transformation matrix.
+    """
+
+    points: NDArray[np.float32]
+    matrix: NDArray[np.float32]
+
+
+class FaceMesh:
+    """Finds faces and their landmarks in small pictures. Any thread may ask; one is served at a time."""
+
+    def __init__(self, model: Path, *, faces: int = 1, confidence: float = 0.5) -> None:
+        """Start the child and wait until it has loaded the model.
+
+        Args:
+            model: ``face_landmarker.task``.
+            faces: the most faces that are looked for in one picture.
+            confidence: least confidence of detection and of presence.
+
+        Raises:
+            ModelError: the file is missing or MediaPipe cannot read it.
+        """
+        self._command = [sys.executable, "-m", "stream_guard.faces.mesh_process"]
+        self._arguments = [str(model), str(faces), str(confidence)]
+        self._model = model
+        self._lock = threading.Lock()
+        self._lives = _LIVES
+        self._closed = False
+        self._start()
+
+    def detect(self, rgb: NDArray[np.uint8]) -> list[Mesh]:
+        """Find the faces of a picture.
+
+        Args:
+            rgb: uint8, shape (height, width, 3), contiguous.
+
+        Returns:
+            The faces; none for the picture on which a child died and was replaced.
+
+        Raises:
+            ModelError: it was closed, or children keep dying.
+        """
+        with self._lock:
+            if self._closed:
+                raise ModelError("the face landmarker has been closed")
+            try:
+                return self._ask(rgb)
+            except (OSError, EOFError) as error:
+                if self._lives == 0:
+                    raise ModelError("the face landmarker's process keeps dying") from error
+                self._lives -= 1
+                self._free()
+                self._start()
+                return []
+
+    def close(self) -> None:
+        """End the child. Safe to call twice."""
+        with self._lock:
+            self._closed = True
+            self._free()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        """Start a child and wait for its first word."""
+        environment = {
+            **os.environ,
+            **dict.fromkeys(("https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"), _NOWHERE),
+            **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
+        }
+        child = subprocess.Popen(
+            [*self._command, *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        self._in, self._out = child.stdin, child.stdout
+        self._free = weakref.finalize(self, _end, child)
+        try:
+            word = _read(self._out, 1)
+            if word == b"+":
+                return
+            (length,) = struct.unpack("<I", _read(self._out, 4))
+            reason = _read(self._out, length).decode()
+        except EOFError:
+            reason = "its process ended at once"
+        self._free()
+        raise ModelError(f"MediaPipe cannot use the face landmarker {self._model}: {reason}")
+
+    def _ask(self, rgb: NDArray[np.uint8]) -> list[Mesh]:
+        height, width = rgb.shape[:2]
+        self._in.write(HEADER.pack(height, width))
+        self._in.write(np.ascontiguousarray(rgb).data.cast("B"))
+        self._in.flush()
+        count = _read(self._out, 1)[0]
+        floats = np.frombuffer(_read(self._out, count * ANSWER_FLOATS * 4), "<f4").reshape(count, ANSWER_FLOATS)
+        return [Mesh(row[: POINTS * 2].reshape(POINTS, 2), row[POINTS * 2 :].reshape(4, 4)) for row in floats]
+
+
+def _read(stream: IO[bytes], count: int) -> bytes:
+    """Read exactly so many bytes; the child's end is an EOFError."""
+    data = stream.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child: the end of its input is its sign; one that does not heed it is killed."""
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    try:
+        child.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from stream_guard.errors import ModelError
+from stream_guard.faces.mesh import FaceMesh
+from stream_guard.models import store
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(60)]
+
+FACE = np.ascontiguousarray(astronaut()[:256, 96:352])
+WALL = np.full((64, 80, 3), 90, np.uint8)
+
+
+@pytest.fixture
+def mesh() -> Iterator[FaceMesh]:
+    with FaceMesh(store.path(store.LANDMARKER)) as mesh:
+        yield mesh
+
+
+def test_a_face_comes_back_as_fractions_and_a_wall_as_nothing(mesh: FaceMesh) -> None:
+    (found,) = mesh.detect(FACE)
+    assert found.points.shape == (478, 2)
+    assert np.abs(found.points[1] * 256 - (132, 127)).max() < 8, "the tip of the nose"
+    assert found.matrix.shape == (4, 4)
+    assert found.matrix[3].tolist() == [0, 0, 0, 1]
+    assert mesh.detect(WALL) == []
+    assert np.array_equal(mesh.detect(FACE)[0].points, found.points), "nothing is kept between pictures"
+
+
+def test_a_child_that_dies_is_replaced_a_few_times(mesh: FaceMesh) -> None:
+    for _ in range(3):
+        os.kill(_child(mesh), signal.SIGKILL)
+        assert mesh.detect(FACE) == []
+        assert len(mesh.detect(FACE)) == 1
+    os.kill(_child(mesh), signal.SIGKILL)
+    with pytest.raises(ModelError, match="keeps dying"):
+        mesh.detect(FACE)
+
+
+def test_closing_ends_the_child(mesh: FaceMesh) -> None:
+    pid = _child(mesh)
+    mesh.close()
+    mesh.close()
+    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(ModelError, match="closed"):
+        mesh.detect(FACE)
+
+
+def test_a_parent_that_is_killed_leaves_no_child() -> None:
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom stream_guard.faces.mesh import FaceMesh\n"
+        "mesh = FaceMesh(Path(sys.argv[1]))\nprint(mesh._free.peek()[2][0].pid, flush=True)\ntime.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(store.path(store.LANDMARKER))], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(100):
+        if not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]:
+            return
+        signal.sigtimedwait([], 0.05)
+    pytest.fail("the child outlived its parent")
+
+
+@pytest.mark.parametrize("content", [None, b"no model at all" * 100])
+def test_a_file_that_is_no_model_is_told_in_one_line(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "broken.task"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ModelError, match=r"face landmarker .*broken\.task") as caught:
+        FaceMesh(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_mediapipe_is_quiet(mesh: FaceMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    mesh.detect(FACE)
+    assert capfd.readouterr() == ("", "")
+
+
+def _child(mesh: FaceMesh) -> int:
+    alive = mesh._free.peek()
+    assert alive is not None
+    return int(alive[2][0].pid)
