@@ -35,10 +35,17 @@ class Grid:
         for index, picture in enumerate(pictures):
             if picture is not None:
                 fitted = fit(picture, self.tile)
-                x = index % self.n * self.tile[0] + (self.tile[0] - fitted.shape[1]) // 2
-                y = index // self.n * self.tile[1] + (self.tile[1] - fitted.shape[0]) // 2
+                x, y = self.corner(index, fitted)
                 canvas[y : y + fitted.shape[0], x : x + fitted.shape[1]] = fitted
         return canvas
+
+    def corner(self, index: int, picture: Picture) -> tuple[int, int]:
+        """Return where a tile's picture, scaled to fit, has its left top corner."""
+        height, width = fit(picture, self.tile).shape[:2]
+        return (
+            index % self.n * self.tile[0] + (self.tile[0] - width) // 2,
+            index // self.n * self.tile[1] + (self.tile[1] - height) // 2,
+        )
 
     def tile_of(self, box: Box) -> int:
         """Return the tile in which a box has its middle."""
