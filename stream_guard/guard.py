@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -94,13 +95,19 @@ class Guard:
         self._updates: AsyncGenerator[GuardUpdate, None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Load the engine. The source is opened by the first step of the iteration."""
+        """Load the engine. The source is opened by the first step of the iteration.
+
+        Raises:
+            ConfigError: no such kind of source.
+            EngineError: no engine can run here.
+            ModelError: a model file is missing or damaged.
+        """
+        source = self._source
+        if not isinstance(source, Source):
+            source = await asyncio.to_thread(open_source, str(source), realtime=self._realtime)
         runtime = self._runtime
         if runtime is None:
             runtime = await self._stack.enter_async_context(Runtime(self._config))
-        source = self._source
-        if not isinstance(source, Source):
-            source = open_source(str(source), realtime=self._realtime)
         info = SessionInfo(id="c1", kind=source.kind, label=source.name, live=source.live)
         pipeline = runtime.pipeline(info, source, every=self._every)
         self._updates = await self._stack.enter_async_context(aclosing(_updates(pipeline.results())))

@@ -50,7 +50,7 @@ async def _score(config: Config, files: list[str], json: Path | None, every: int
     from stream_guard.errors import ConfigError, StreamGuardError
 
     console = Console()
-    table = Table("file", "verdict", "authenticity", "faces", "frames", "scored", title=None)
+    table = Table("file", "verdict", "authenticity", "faces", "frames", "scored")
     failed = 0
     with ExitStack() as stack:
         lines: TextIO | None = None
@@ -66,15 +66,12 @@ async def _score(config: Config, files: list[str], json: Path | None, every: int
                     summary = await _score_file(runtime, file, lines, progress, every)
                 except StreamGuardError as error:
                     failed += 1
-                    progress.console.print(f"stream-guard: {error}", style="red", highlight=False, markup=False)
+                    _complain(progress, str(error))
                     continue
-                value = summary["authenticity"]
-                table.add_row(
-                    file,
-                    str(summary["state"]).replace("_", " "),
-                    "-" if value is None else f"{value:.2f}",
-                    *(str(summary[key]) for key in ("faces", "frames", "scored")),
-                )
+                if "error" in summary:
+                    failed += 1
+                    _complain(progress, summary["error"])
+                table.add_row(*_row(summary))
     if table.row_count:
         console.print(table)
     return failed
@@ -83,11 +80,12 @@ async def _score(config: Config, files: list[str], json: Path | None, every: int
 async def _score_file(
     runtime: Runtime, file: str, lines: TextIO | None, progress: Progress, every: int
 ) -> dict[str, Any]:
-    """Score one file, writing its lines; returns its summary."""
+    """Score one file, writing its lines; returns its summary, with ``error`` where the file broke off."""
     import json
     from contextlib import aclosing
     from dataclasses import asdict
 
+    from stream_guard.errors import SourceError
     from stream_guard.pipeline.observers import Scored, SessionInfo
     from stream_guard.protocol.codec import face_report
     from stream_guard.sources.registry import open_source
@@ -97,6 +95,7 @@ async def _score_file(
     info = SessionInfo(id=file, kind=source.kind, label=source.name, live=source.live)
     pipeline = runtime.pipeline(info, source, scorer=scorer, every=every)
     bar = progress.add_task(Path(file).name, total=None)
+    broken = ""
     try:
         async with aclosing(pipeline.results()) as results:
             async for result in results:
@@ -107,9 +106,29 @@ async def _score_file(
                     report = face_report(face).model_dump(mode="json")
                     line = {"file": file, "frame": result.frame.sequence, "t": round(result.at_s, 3), **report}
                     print(json.dumps(line), file=lines)
+    except SourceError as error:
+        broken = str(error)
+        if not scorer.summary().frames:
+            raise
     finally:
         progress.remove_task(bar)
     summary = {"type": "summary", "file": file, **asdict(scorer.summary())}
+    if broken:
+        summary["error"] = broken
     if lines:
         print(json.dumps(summary), file=lines)
     return summary
+
+
+def _row(summary: dict[str, Any]) -> list[str]:
+    """Return a file's line of the table."""
+    verdict = str(summary["state"]).replace("_", " ")
+    if not summary["faces"]:
+        verdict += ": no face found"
+    value = summary["authenticity"]
+    counts = [str(summary[key]) for key in ("faces", "frames", "scored")]
+    return [Path(summary["file"]).name, verdict, "-" if value is None else f"{value:.2f}", *counts]
+
+
+def _complain(progress: Progress, error: str) -> None:
+    progress.console.print(f"stream-guard: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
