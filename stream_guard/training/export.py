@@ -75,6 +75,7 @@ def export(detector: Detector, path: Path, *, size: int) -> None:
     assert program is not None
     model = program.model_proto
     _store_halves(model)
+    _strip(model)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
     _compare(network, path, size)
@@ -103,6 +104,14 @@ def _store_halves(model: Any) -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def _strip(model: Any) -> None:
+    """Remove what the exporter notes of the source code: it names files of the machine that trained."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
 
 
 def _compare(network: Detector, path: Path, size: int) -> None:

@@ -77,6 +77,7 @@ def test_export_is_small_dynamic_and_agrees(detector, tmp_path, monkeypatch):
     path = tmp_path / "model.onnx"
     export(detector, path, size=64)
     assert path.stat().st_size < 10_000_000
+    assert b".py" not in path.read_bytes()  # no traces of the machine that trained
     weights = {weight.data_type for weight in onnx.load(path).graph.initializer if len(weight.dims) == 4}
     assert onnx.TensorProto.FLOAT16 in weights
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
