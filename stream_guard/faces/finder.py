@@ -77,7 +77,7 @@ class Finder:
 
         Args:
             network: CenterFace at `INPUT_SHAPE`: float32 RGB 0..255, to heat map, scale, offset, landmarks.
-            threshold: least confidence; the faintest face of 40 px in a frame of 1080 lines had 0.39.
+            threshold: least confidence; the faintest of 50 faces in two galleries of 5x5 had 0.39, at 29 px.
             min_px: the shorter side, in pixels of the frame, below which a face is left out.
         """
         self._network = network

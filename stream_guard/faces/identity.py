@@ -6,15 +6,16 @@ A face is known again by its place and size, never by who the person is: there i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.clock import NS_PER_MS, NS_PER_S
+from stream_guard.clock import NS_PER_MS, NS_PER_S, seconds
 from stream_guard.face import Box, Reason
+from stream_guard.faces.look import alike
 
 __all__ = ["Roster", "Sighting", "Track", "belongs"]
 
@@ -31,6 +32,9 @@ _LIFETIME_NS = NS_PER_S
 _MISSES = 2
 """How often it must have been looked for in vain as well: frames may be seconds apart."""
 
+
+_LEAST_PX = 40
+"""Of a smaller face the finder's box and the landmarks' may lie a quarter of it apart: too far to compare."""
 
 _MOMENT_NS = 120 * NS_PER_MS
 """How long a face's look can be held against it; later, a turned head may look as different as another one."""
@@ -64,9 +68,15 @@ class Track:
     suspect: bool = False
     reasons: tuple[Reason, ...] = ()
 
-    def may_be_judged_by_look(self, at_ns: int) -> bool:
-        """Return whether its last look says who it is: it is as good as new, or there is reason for doubt."""
-        return self.suspect or at_ns - self.seen_ns <= _MOMENT_NS
+    def is_another(self, look: NDArray[np.float32], at_ns: int) -> bool:
+        """Return whether a face in its place is somebody else's, by its look.
+
+        Asked of a suspect, and where the last look is as good as new; of others it would say too little.
+        """
+        if self.box.side < _LEAST_PX:
+            return self.suspect
+        since_ns = at_ns - self.seen_ns
+        return (self.suspect or since_ns <= _MOMENT_NS) and not alike(self.look, look, seconds(since_ns))
 
     def see(self, box: Box, look: NDArray[np.float32], at_ns: int) -> None:
         """Note that the face is there."""
@@ -97,26 +107,20 @@ class Roster:
         self._max_faces = max_faces
         self._next_id = 1
 
-    def meet(
-        self,
-        faces: Sequence[Sighting],
-        at_ns: int,
-        *,
-        same: Callable[[NDArray[np.float32], NDArray[np.float32]], bool],
-    ) -> None:
+    def meet(self, faces: Sequence[Sighting], at_ns: int) -> None:
         """Take all the faces that were found in a frame: those that are known are seen, the others begin.
+
+        Those that do not look as they did end; so do suspects, where nobody was found in their place.
 
         Args:
             faces: in any order.
             at_ns: when.
-            same: whether two looks may be one person's; asked of suspects, and of those seen a moment ago. They
-                end where it says no, suspects also where nobody was found in their place.
         """
         pairs = dict(_pairs([track.box for track in self.tracks], [face.box for face in faces]))
         known = set()
         for index, track in enumerate(self.tracks):
             match = pairs.get(index)
-            if match is not None and track.may_be_judged_by_look(at_ns) and not same(track.look, faces[match].look):
+            if match is not None and track.is_another(faces[match].look, at_ns):
                 track.suspect = True
             elif match is not None:
                 track.see(faces[match].box, faces[match].look, at_ns)

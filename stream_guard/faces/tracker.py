@@ -16,7 +16,7 @@ from stream_guard.faces.cut import ChangeDetector
 from stream_guard.faces.finder import Found
 from stream_guard.faces.identity import Roster, Sighting, Track, belongs
 from stream_guard.faces.landmarker import Measured
-from stream_guard.faces.look import alike, look_at
+from stream_guard.faces.look import look_at
 from stream_guard.faces.quality import reasons, unseen
 from stream_guard.faces.result import Tracked
 
@@ -125,7 +125,7 @@ class FaceTracker:
         """Find all faces, and settle who is still there; return whether the picture is another one."""
         before = {track.id for track in self._roster.tracks}
         faces = [Sighting(found.box, look_at(rgb, found.box), found.turn) for found in self._find(rgb)]
-        self._roster.meet(faces, at_ns, same=alike)
+        self._roster.meet(faces, at_ns)
         self._found_ns = at_ns
         # A shared slide that turns changes most of a picture, too; but the faces beside it stay.
         cut = self._other_picture and before.isdisjoint(track.id for track in self._roster.tracks)
@@ -149,7 +149,7 @@ class FaceTracker:
             track.reasons = (unseen(track.turn),)
             return Face(track.id, track.box, reasons=track.reasons)
         look = look_at(rgb, measured.box)
-        if track.may_be_judged_by_look(at_ns) and not alike(track.look, look):
+        if track.is_another(look, at_ns):
             track.suspect = True  # the next search settles it
             return self._as_it_was(track)
         track.see(measured.box, look, at_ns)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stream_guard.clock import NS_PER_S
 from stream_guard.face import Box
@@ -10,15 +11,16 @@ from stream_guard.faces.identity import Roster, Sighting, belongs
 pytestmark = pytest.mark.unit
 
 HALF = NS_PER_S // 2
-LOOK = np.zeros((12, 12, 3), np.float32)
+LOOK = np.full((12, 12, 3), 120, np.float32)
+OTHER = LOOK + np.linspace(-110, 110, 12, dtype=np.float32)[:, None]
 
 
-def at(x: float, y: float = 100, side: float = 60) -> Sighting:
-    return Sighting(Box(x, y, side, side), LOOK, 0.0)
+def at(x: float, y: float = 100, side: float = 60, look: NDArray[np.float32] = LOOK) -> Sighting:
+    return Sighting(Box(x, y, side, side), look, 0.0)
 
 
-def meet(roster: Roster, at_ns: int, *faces: Sighting, same: bool = True) -> list[int]:
-    roster.meet(faces, at_ns, same=lambda one, other: same)
+def meet(roster: Roster, at_ns: int, *faces: Sighting) -> list[int]:
+    roster.meet(faces, at_ns)
     roster.expire(at_ns)
     return [track.id for track in roster.tracks]
 
@@ -82,7 +84,7 @@ def test_a_suspect_stays_where_it_looks_the_same() -> None:
     roster = Roster(max_faces=25)
     meet(roster, 0, at(100))
     roster.tracks[0].suspect = True
-    assert meet(roster, 1, at(105), same=True) == [1]
+    assert meet(roster, 1, at(105)) == [1]
     assert not roster.tracks[0].suspect
 
 
@@ -90,14 +92,22 @@ def test_a_suspect_ends_where_somebody_else_or_nobody_is_in_its_place() -> None:
     roster = Roster(max_faces=25)
     meet(roster, 0, at(100), at(300), at(500))
     roster.tracks[0].suspect = roster.tracks[1].suspect = True
-    assert meet(roster, HALF, at(105), at(505), same=False) == [3, 4]
+    assert meet(roster, HALF, at(105, look=OTHER), at(505)) == [3, 4]
 
 
 def test_looks_are_asked_of_who_was_seen_a_moment_ago_and_not_later() -> None:
     roster = Roster(max_faces=25)
     meet(roster, 0, at(100))
-    assert meet(roster, HALF, at(105), same=False) == [1]
-    assert meet(roster, HALF + NS_PER_S // 30, at(105), same=False) == [2]
+    assert meet(roster, HALF, at(105, look=OTHER)) == [1]
+    assert meet(roster, HALF + NS_PER_S // 30, at(105)) == [2]
+
+
+def test_a_small_face_is_judged_by_its_surroundings_alone() -> None:
+    roster = Roster(max_faces=25)
+    meet(roster, 0, at(100, side=36))
+    assert meet(roster, 1, at(100, side=36, look=OTHER)) == [1]
+    roster.tracks[0].suspect = True
+    assert meet(roster, 2, at(100, side=36, look=OTHER)) == [2]
 
 
 def test_of_too_many_the_largest_are_followed() -> None:
@@ -110,7 +120,7 @@ def test_a_larger_face_takes_the_smallest_ones_place_but_an_equal_one_does_not()
     roster = Roster(max_faces=2)
     meet(roster, 0, at(100, side=60), at(300, side=80))
     assert meet(roster, HALF, at(100, side=60), at(300, side=80), at(500, side=65)) == [1, 2]
-    roster.meet([at(100, side=60), at(300, side=80), at(500, side=90)], 2 * HALF, same=lambda one, other: True)
+    roster.meet([at(100, side=60), at(300, side=80), at(500, side=90)], 2 * HALF)
     assert sorted(track.box.side for track in roster.tracks) == [80, 90]
 
 

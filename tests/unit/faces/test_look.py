@@ -29,6 +29,14 @@ def test_another_picture_is_not_alike() -> None:
     assert not alike(now, look_at(255 - picture, FACE))
 
 
+def test_a_difference_means_less_the_longer_ago_the_last_look_was() -> None:
+    now = look_at(astronaut(), FACE)
+    turned = now + np.linspace(-85, 85, 12, dtype=np.float32)[None, :, None]
+    assert not alike(now, turned)
+    assert alike(now, turned, 1.0)
+    assert not alike(now, look_at(astronaut(), Box(20, 300, 93, 109)), 30.0)
+
+
 def test_black_is_like_black_and_nothing_divides_by_it() -> None:
     black = np.zeros((12, 12, 3), np.float32)
     assert alike(black, black)
