@@ -111,6 +111,8 @@ class Engine(ABC):
     def open_network(cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0) -> Network:
         """Open any other small network, such as the face finder's, at one fixed input shape.
 
+        Unlike `infer` it may compute in reduced precision.
+
         Args:
             path: an ONNX file with one float32 input.
             input_shape: (1, channels, height, width).

@@ -37,7 +37,9 @@ def test_runs_at_another_shape_than_the_file_says(
     assert [answer.shape for answer in answers] == [(1, 2, 24, 40), (1, 4, 24, 40)]  # in the graph's order
     for answer, wanted in zip(answers, expected, strict=True):
         assert answer.dtype == np.float32
-        np.testing.assert_allclose(answer, wanted, rtol=0, atol=1e-4)
+        # OpenVINO computes these in bfloat16 where the CPU has it: 8 bits of mantissa.
+        atol = 1e-4 if engine is OnnxRuntimeEngine else 0.02 * float(np.abs(wanted).max())
+        np.testing.assert_allclose(answer, wanted, rtol=0, atol=atol)
     assert capfd.readouterr().err == ""  # weights among the inputs are no reason to fill somebody's terminal
 
 
