@@ -37,7 +37,7 @@ _LEAST_PX = 40
 """Of a smaller face the finder's box and the landmarks' may lie a quarter of it apart: too far to compare."""
 
 _MOMENT_NS = 120 * NS_PER_MS
-"""How long a face's look can be held against it; later, a turned head may look as different as another one."""
+"""How long a face's look alone can be held against it; later, a turned head may look as different as another."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,9 @@ class Track:
         misses: how often in turn it was looked for in vain.
         suspect: its surroundings changed: it may be somebody else, and is not measured until that is settled.
         reasons: of its last measurement.
-        look: of its last sighting, from `faces.look`.
+        look, look_ns: how it looked (`faces.look`), and when: of its last measurement, or where it has never been
+            measured, of its last find. The two cut a face out a little differently, and are not mixed.
+        measured: whether it ever was.
         turn: of its last find, see `faces.finder.Found`.
     """
 
@@ -61,29 +63,34 @@ class Track:
     box: Box
     seen_ns: int
     look: NDArray[np.float32]
+    look_ns: int
     turn: float = 0.0
+    measured: bool = False
     tried_ns: int | None = None
     sightings: int = 1
     misses: int = 0
     suspect: bool = False
     reasons: tuple[Reason, ...] = ()
 
-    def is_another(self, look: NDArray[np.float32], at_ns: int) -> bool:
-        """Return whether a face in its place is somebody else's, by its look.
-
-        Asked of a suspect, and where the last look is as good as new; of others it would say too little.
-        """
-        if self.box.side < _LEAST_PX:
-            return self.suspect
-        since_ns = at_ns - self.seen_ns
-        return (self.suspect or since_ns <= _MOMENT_NS) and not alike(self.look, look, seconds(since_ns))
-
-    def see(self, box: Box, look: NDArray[np.float32], at_ns: int) -> None:
+    def see(self, box: Box, at_ns: int) -> None:
         """Note that the face is there."""
-        self.box, self.look, self.seen_ns = box, look, at_ns
+        self.box, self.seen_ns = box, at_ns
         self.sightings += 1
         self.misses = 0
         self.suspect = False
+
+    def remember(self, look: NDArray[np.float32], at_ns: int) -> None:
+        """Keep how the face looks, cut out by its landmarks."""
+        self.look, self.look_ns, self.measured = look, at_ns, True
+
+    def turned_into_another(self, look: NDArray[np.float32], at_ns: int) -> bool:
+        """Return whether what is measured in its place, a moment after the last measurement, is somebody else."""
+        fresh = self.measured and at_ns - self.look_ns <= _MOMENT_NS
+        return fresh and self.box.side >= _LEAST_PX and not self.resembles(look, at_ns)
+
+    def resembles(self, look: NDArray[np.float32], at_ns: int) -> bool:
+        """Return whether a face may be this one by its look."""
+        return alike(self.look, look, seconds(at_ns - self.look_ns))
 
 
 class Sighting(NamedTuple):
@@ -110,7 +117,7 @@ class Roster:
     def meet(self, faces: Sequence[Sighting], at_ns: int) -> None:
         """Take all the faces that were found in a frame: those that are known are seen, the others begin.
 
-        Those that do not look as they did end; so do suspects, where nobody was found in their place.
+        Suspects end where nobody is found in their place, or somebody who does not look like them.
 
         Args:
             faces: in any order.
@@ -120,18 +127,18 @@ class Roster:
         known = set()
         for index, track in enumerate(self.tracks):
             match = pairs.get(index)
-            if match is not None and track.is_another(faces[match].look, at_ns):
-                track.suspect = True
-            elif match is not None:
-                track.see(faces[match].box, faces[match].look, at_ns)
-                track.turn = faces[match].turn
-                known.add(match)
-            else:
+            if match is None:
                 track.misses += 1
+            elif not track.suspect or _cleared(track, faces[match], at_ns):
+                track.see(faces[match].box, at_ns)
+                track.turn = faces[match].turn
+                if not track.measured:
+                    track.look, track.look_ns = faces[match].look, at_ns
+                known.add(match)
         self.tracks = [track for track in self.tracks if not track.suspect]
         for face in sorted((face for index, face in enumerate(faces) if index not in known), key=_smallness):
             if self._room_for(face.box):
-                self.tracks.append(Track(self._next_id, face.box, at_ns, face.look, face.turn))
+                self.tracks.append(Track(self._next_id, face.box, at_ns, face.look, at_ns, face.turn))
                 self._next_id += 1
 
     def resize(self, across: float, down: float) -> None:
@@ -179,6 +186,11 @@ def _pairs(tracks: Sequence[Box], boxes: Sequence[Box]) -> list[tuple[int, int]]
             columns.add(column)
             pairs.append((row, column))
     return pairs
+
+
+def _cleared(track: Track, face: Sighting, at_ns: int) -> bool:
+    """Return whether what was found in a suspect's place is the suspect."""
+    return track.box.side >= _LEAST_PX and track.resembles(face.look, at_ns)
 
 
 def _smallness(face: Sighting) -> float:

@@ -19,8 +19,8 @@ _SCALE = 96
 """Side in pixels at which light and sharpness are looked at, so that a face's size does not count twice."""
 
 _MOST_BLUR = 0.60
-"""Above this the face is blurred. None of the clips' faces is (most: 0.597). Of 468 of them, with their detail cut to
-that of a face of 24 px 92 % are, of 32 px 41 %; smeared sideways by a tenth of their width all are."""
+"""Above this the face is blurred. None of the faces in the clips is (most: 0.597). Of 468 of them, cut down to the
+detail of a face of 24 px 92 % are, of 32 px 41 %; smeared sideways by a tenth of their width all are."""
 
 _DARK = 60.0
 """The face's brightest twentieth is darker than this (of 255). Not its mean, which would count dark skin as a dark

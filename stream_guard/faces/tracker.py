@@ -149,10 +149,11 @@ class FaceTracker:
             track.reasons = (unseen(track.turn),)
             return Face(track.id, track.box, reasons=track.reasons)
         look = look_at(rgb, measured.box)
-        if track.is_another(look, at_ns):
+        if track.turned_into_another(look, at_ns):
             track.suspect = True  # the next search settles it
             return self._as_it_was(track)
-        track.see(measured.box, look, at_ns)
+        track.see(measured.box, at_ns)
+        track.remember(look, at_ns)
         track.reasons = reasons(rgb, measured.box, measured.pose, min_face_px=self._min_face_px)
         return Face(track.id, measured.box, landmarks=measured.landmarks, pose=measured.pose, reasons=track.reasons)
 

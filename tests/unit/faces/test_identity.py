@@ -95,11 +95,33 @@ def test_a_suspect_ends_where_somebody_else_or_nobody_is_in_its_place() -> None:
     assert meet(roster, HALF, at(105, look=OTHER), at(505)) == [3, 4]
 
 
-def test_looks_are_asked_of_who_was_seen_a_moment_ago_and_not_later() -> None:
+def test_looks_are_not_asked_of_who_is_no_suspect() -> None:
     roster = Roster(max_faces=25)
     meet(roster, 0, at(100))
     assert meet(roster, HALF, at(105, look=OTHER)) == [1]
-    assert meet(roster, HALF + NS_PER_S // 30, at(105)) == [2]
+
+
+def test_a_measured_face_that_looks_otherwise_a_moment_later_is_another() -> None:
+    roster = Roster(max_faces=25)
+    meet(roster, 0, at(100))
+    (track,) = roster.tracks
+    assert not track.turned_into_another(OTHER, 1)  # found, not measured: cut out otherwise
+    track.remember(LOOK, 0)
+    assert track.turned_into_another(OTHER, NS_PER_S // 30)
+    assert not track.turned_into_another(LOOK, NS_PER_S // 30)
+    assert not track.turned_into_another(OTHER, HALF)
+    track.box = at(100, side=36).box
+    assert not track.turned_into_another(OTHER, NS_PER_S // 30)
+
+
+def test_what_the_finder_sees_does_not_replace_a_measured_look() -> None:
+    roster = Roster(max_faces=25)
+    meet(roster, 0, at(100))
+    meet(roster, 1, at(100, look=OTHER))
+    assert roster.tracks[0].look is OTHER
+    roster.tracks[0].remember(LOOK, 2)
+    meet(roster, 3, at(100, look=OTHER))
+    assert roster.tracks[0].look is LOOK
 
 
 def test_a_small_face_is_judged_by_its_surroundings_alone() -> None:
