@@ -56,6 +56,8 @@ class Track:
         look, look_ns: how it looked (`faces.look`), and when: of its last measurement, or where it has never been
             measured, of its last find. The two cut a face out a little differently, and are not mixed.
         measured: whether it ever was.
+        vain: how often in turn measuring it failed.
+        confidence: of its surest find, 0 to 1.
         turn: of its last find, see `faces.finder.Found`.
     """
 
@@ -66,6 +68,8 @@ class Track:
     look_ns: int
     turn: float = 0.0
     measured: bool = False
+    vain: int = 0
+    confidence: float = 1.0
     tried_ns: int | None = None
     sightings: int = 1
     misses: int = 0
@@ -81,7 +85,7 @@ class Track:
 
     def remember(self, look: NDArray[np.float32], at_ns: int) -> None:
         """Keep how the face looks, cut out by its landmarks."""
-        self.look, self.look_ns, self.measured = look, at_ns, True
+        self.look, self.look_ns, self.measured, self.vain = look, at_ns, True, 0
 
     def turned_into_another(self, look: NDArray[np.float32], at_ns: int) -> bool:
         """Return whether what is measured in its place, a moment after the last measurement, is somebody else."""
@@ -99,6 +103,7 @@ class Sighting(NamedTuple):
     box: Box
     look: NDArray[np.float32]
     turn: float
+    confidence: float = 1.0
 
 
 class Roster:
@@ -132,13 +137,16 @@ class Roster:
             elif not track.suspect or _cleared(track, faces[match], at_ns):
                 track.see(faces[match].box, at_ns)
                 track.turn = faces[match].turn
+                track.confidence = max(track.confidence, faces[match].confidence)
                 if not track.measured:
                     track.look, track.look_ns = faces[match].look, at_ns
                 known.add(match)
         self.tracks = [track for track in self.tracks if not track.suspect]
         for face in sorted((face for index, face in enumerate(faces) if index not in known), key=_smallness):
             if self._room_for(face.box):
-                self.tracks.append(Track(self._next_id, face.box, at_ns, face.look, at_ns, face.turn))
+                track = Track(self._next_id, face.box, at_ns, face.look, at_ns, face.turn)
+                track.confidence = face.confidence
+                self.tracks.append(track)
                 self._next_id += 1
 
     def resize(self, across: float, down: float) -> None:

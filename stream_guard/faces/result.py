@@ -15,10 +15,11 @@ class Tracked:
 
     Attributes:
         faces: in order of id.
-        cut: the picture changed so much that all earlier tracks were ended.
+        cut: the picture changed so much that all earlier tracks were ended; told on the frame that settled it.
         find_ns: what looking for new faces took; 0 where it was not done.
         track_ns: what measuring the known faces took.
-        measured: how many faces were measured.
+        measured: how many faces were measured, or tried in vain.
+        measurable: how many would be, had the plan no limit.
     """
 
     faces: tuple[Face, ...]
@@ -26,3 +27,4 @@ class Tracked:
     find_ns: int
     track_ns: int
     measured: int
+    measurable: int

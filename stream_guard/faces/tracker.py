@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.budget.plan import Plan
-from stream_guard.clock import NS_PER_MS
+from stream_guard.clock import NS_PER_MS, NS_PER_S
 from stream_guard.face import Box, Face, Reason
 from stream_guard.faces.cut import ChangeDetector
 from stream_guard.faces.finder import Found
@@ -28,6 +28,17 @@ _FIND_LOST_EVERY_NS = 200 * NS_PER_MS
 
 _HOPELESS = 0.75
 """A face below this share of `min_face_px` is not measured: the finder alone follows it."""
+
+_PATIENCE = 3
+"""Measurements in vain after which a face no longer takes its full turn: a hand before a face stays a while."""
+
+_RETRY_NS = 300 * NS_PER_MS
+_RETRY_UNPROVEN_NS = NS_PER_S
+"""How often it is tried from then on; less often where landmarks were never seen."""
+
+_SURE = 0.75
+"""Confidence of the finder above which a face is reported without landmarks. A star on a flag came to 0.62, turned
+and half-covered people to 0.8 and more."""
 
 _ONE_FACE = 0.5
 """Two tracks whose boxes overlap by more (intersection over union) follow one face."""
@@ -88,15 +99,15 @@ class FaceTracker:
             cut = self._look_for_faces(rgb, at_ns)
             find_ns = time.perf_counter_ns() - before
         self._roster.expire(at_ns)
-        faces = {track.id: self._measure(rgb, track, at_ns) for track in self._in_turn()[: plan.faces]}
-        # A face that was seen once, and shows no landmarks, may be a pattern on the wall.
-        shown = [track for track in self._roster.tracks if track.sightings > 1]
+        faces = {track.id: self._measure(rgb, track, at_ns) for track in self._in_turn(at_ns)[: plan.faces]}
+        shown = [track for track in self._roster.tracks if self._is_face(track)]
         return Tracked(
             faces=tuple(faces.get(track.id) or self._as_it_was(track) for track in shown),
             cut=cut,
             find_ns=find_ns,
             track_ns=time.perf_counter_ns() - start - find_ns,
             measured=len(faces),
+            measurable=sum(self._is_due(track, at_ns) for track in self._roster.tracks),
         )
 
     def _fit(self, width: int, height: int) -> None:
@@ -124,7 +135,9 @@ class FaceTracker:
     def _look_for_faces(self, rgb: NDArray[np.uint8], at_ns: int) -> bool:
         """Find all faces, and settle who is still there; return whether the picture is another one."""
         before = {track.id for track in self._roster.tracks}
-        faces = [Sighting(found.box, look_at(rgb, found.box), found.turn) for found in self._find(rgb)]
+        faces = [
+            Sighting(found.box, look_at(rgb, found.box), found.turn, found.confidence) for found in self._find(rgb)
+        ]
         self._roster.meet(faces, at_ns)
         self._found_ns = at_ns
         # A shared slide that turns changes most of a picture, too; but the faces beside it stay.
@@ -132,11 +145,26 @@ class FaceTracker:
         self._other_picture = False
         return cut
 
-    def _in_turn(self) -> list[Track]:
+    def _in_turn(self, at_ns: int) -> list[Track]:
         """Return the faces that are worth measuring, the longest unmeasured first."""
-        least = self._min_face_px * _HOPELESS
-        worth = [track for track in self._roster.tracks if not track.suspect and track.box.side >= least]
-        return sorted(worth, key=lambda track: -1 if track.tried_ns is None else track.tried_ns)
+        due = [track for track in self._roster.tracks if not track.suspect and self._is_due(track, at_ns)]
+        return sorted(due, key=lambda track: -1 if track.tried_ns is None else track.tried_ns)
+
+    def _is_due(self, track: Track, at_ns: int) -> bool:
+        """Return whether a face is large enough to be measured, and not tried in vain a moment ago."""
+        if self._is_small(track):
+            return False
+        if track.vain < _PATIENCE or track.tried_ns is None:
+            return True
+        return at_ns - track.tried_ns >= (_RETRY_NS if track.measured else _RETRY_UNPROVEN_NS)
+
+    def _is_face(self, track: Track) -> bool:
+        """Return whether to report it: what was seen once, or never showed landmarks, may be a pattern."""
+        proven = track.measured or self._is_small(track) or track.confidence >= _SURE
+        return proven and track.sightings > 1
+
+    def _is_small(self, track: Track) -> bool:
+        return track.box.side < self._min_face_px * _HOPELESS
 
     def _measure(self, rgb: NDArray[np.uint8], track: Track, at_ns: int) -> Face:
         """Measure one face, or say that it does not show."""
@@ -146,6 +174,7 @@ class FaceTracker:
             measured = self._landmarker.measure(rgb, track.box, tight=True)
         if measured is None or not self._is(measured.box, track):
             track.misses += 1
+            track.vain += 1
             track.reasons = (unseen(track.turn),)
             return Face(track.id, track.box, reasons=track.reasons)
         look = look_at(rgb, measured.box)
@@ -164,6 +193,5 @@ class FaceTracker:
 
     def _as_it_was(self, track: Track) -> Face:
         """Return a face that was not measured on this frame."""
-        small = track.box.side < self._min_face_px * _HOPELESS
-        reasons_then = (Reason.FACE_TOO_SMALL,) if small else track.reasons
+        reasons_then = (Reason.FACE_TOO_SMALL,) if self._is_small(track) else track.reasons
         return Face(track.id, track.box, measured=False, reasons=reasons_then)

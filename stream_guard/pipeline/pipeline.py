@@ -196,7 +196,7 @@ class Pipeline:
             llrs = await self._infer(looked.batch)
             self._spent("infer", self._clock.now_ns() - asked_ns, faces=len(looked.judged))
         update = self._scorer.receive(_observation(frame, at_ns, looked, llrs))
-        self._faces = len(looked.tracked.faces)
+        self._faces = looked.tracked.measurable
         scored_ns = self._clock.now_ns()
         self._spent("convert", looked.convert_ns)
         if looked.tracked.find_ns:

@@ -32,10 +32,11 @@ class World:
     finds: int = 0
     measured: list[Box] = field(default_factory=list)
     turn: float = 0.0
+    confidence: float = 0.9
 
     def find(self, rgb: NDArray[np.uint8]) -> list[Found]:
         self.finds += 1
-        return [Found(box, 0.9, self.turn) for box in self.faces + self.covered]
+        return [Found(box, self.confidence, self.turn) for box in self.faces + self.covered]
 
     def measure(self, rgb: NDArray[np.uint8], box: Box, *, tight: bool = False) -> Measured | None:
         """As MediaPipe does: take the largest face of the region."""
@@ -301,3 +302,40 @@ def test_any_size_of_frame_will_do(stream: Stream, shape: tuple[int, int]) -> No
     frame = np.zeros((*shape, 3), np.uint8)
     stream.world.faces = [Box(0, 0, 60, 60)]
     assert ids(stream.next(frame)) == [1]
+
+
+def test_what_never_shows_landmarks_is_reported_only_where_the_finder_is_sure() -> None:
+    for confidence, reported in ((0.62, []), (0.9, [1])):
+        stream = make()
+        stream.world.covered = gallery(1)
+        stream.world.confidence = confidence
+        assert [ids(stream.next()) for _ in range(60)][-1] == reported
+
+
+def test_a_pattern_on_the_wall_does_not_take_a_faces_turn(stream: Stream) -> None:
+    stream.world.faces, stream.world.covered = gallery(3)[:1], gallery(3)[1:]
+    looks = 90
+    measured = sum(face.id == 1 and face.measured for _ in range(looks) for face in stream.next(faces=1).faces)
+    # Two that never show landmarks: three tries each at first, then one a second.
+    assert looks - measured <= 2 * (3 + 3)
+
+
+def test_a_covered_face_is_tried_again_soon(stream: Stream) -> None:
+    stream.world.faces = gallery(1)
+    for _ in range(10):
+        stream.next()
+    stream.world.faces, stream.world.covered = [], gallery(1)
+    for _ in range(30):
+        covered = stream.next()
+    assert [face.reasons for face in covered.faces] == [(Reason.COVERED,)]
+    stream.world.faces, stream.world.covered = gallery(1), []
+    back = [stream.next().faces[0] for _ in range(12)]
+    assert any(face.landmarks is not None for face in back)
+    assert back[-1].id == 1
+
+
+def test_how_many_could_be_measured_is_told(stream: Stream) -> None:
+    stream.world.faces = [*gallery(4), Box(1000, 500, 20, 20)]
+    tracked = [stream.next(faces=1) for _ in range(20)][-1]
+    assert tracked.measured == 1
+    assert tracked.measurable == 4, "not the one that is too small"

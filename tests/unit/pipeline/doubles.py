@@ -70,7 +70,7 @@ class TwoFaces:
         self.plans.append(plan)
         good = Face(id=1, box=Box(32, 16, 32, 32))
         small = Face(id=2, box=Box(100, 10, 8, 8), reasons=(Reason.FACE_TOO_SMALL,))
-        return Tracked(faces=(good, small), cut=False, find_ns=5, track_ns=7, measured=2)
+        return Tracked(faces=(good, small), cut=False, find_ns=5, track_ns=7, measured=2, measurable=2)
 
 
 class FreeBudget:
