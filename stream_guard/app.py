@@ -9,8 +9,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +27,7 @@ from stream_guard.faces.finder import Finder
 from stream_guard.faces.landmarker import Landmarker
 from stream_guard.faces.mesh import FaceMesh
 from stream_guard.faces.tracker import FaceTracker
-from stream_guard.inference.engine import EngineOptions
+from stream_guard.inference.engine import EngineOptions, Network
 from stream_guard.inference.registry import choose, choose_cpu
 from stream_guard.inference.worker import InferenceWorker
 from stream_guard.metrics.prometheus import PrometheusMetrics
@@ -38,6 +40,8 @@ from stream_guard.pipeline.pipeline import Pipeline
 from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.protocol.messages import Hello, ModelReport, Stats
 from stream_guard.scoring.session import Session, SessionSettings
+from stream_guard.scoring.track import TrackSettings
+from stream_guard.scoring.verdict import VerdictSettings
 from stream_guard.server.health import health_routes
 from stream_guard.server.hub import Hub
 from stream_guard.server.listener import listen
@@ -73,8 +77,17 @@ class Runtime:
             EngineError: no engine can run it.
             ModelError: a model file is missing or damaged.
         """
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _start(self) -> None:
         config = self._config
         path = await asyncio.to_thread(self._find)
+        self._mesh = await asyncio.to_thread(FaceMesh, self._landmarker_file)
         self._stack.push_async_callback(asyncio.to_thread, self._mesh.close)
         self._worker = await self._stack.enter_async_context(
             InferenceWorker(
@@ -84,7 +97,6 @@ class Runtime:
                 options=EngineOptions(threads=config.threads, max_batch=config.max_faces),
             )
         )
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -97,15 +109,22 @@ class Runtime:
         self.engine = choose(config.engine)
         self.device = self.engine.probe().device
         path, self.manifest = store.open_model(config.model) if config.model else store.default_model()
-        self._calibrator = Calibrator(self.manifest.calibration)
-        self._mesh = FaceMesh(store.path(store.LANDMARKER))
-        self._finder_file = store.path(store.FINDER)
-        self._open_network = choose_cpu().open_network
+        self._calibrator = Calibrator(self.manifest.calibration, self.manifest.thresholds)
+        self._landmarker_file = store.path(store.LANDMARKER)
+        network = choose_cpu().open_network(store.path(store.FINDER), Finder.INPUT_SHAPE)
+        self._find_faces = Finder(_one_at_a_time(network))
         return path
 
     def scorer(self, *, live: bool) -> Session:
-        """Return a scorer for one stream; recordings are never stale."""
-        return Session(SessionSettings() if live else SessionSettings(stale_after_ns=None))
+        """Return a scorer for one stream; recordings are never stale.
+
+        No alarm below what the manifest says one real frame in a hundred exceeds.
+        """
+        verdict = VerdictSettings()
+        if self.manifest.thresholds:
+            verdict = replace(verdict, rise=max(verdict.rise, self._calibrator.threshold(0.01).logit))
+        track = TrackSettings(verdict=verdict)
+        return Session(SessionSettings(track) if live else SessionSettings(track, stale_after_ns=None))
 
     def pipeline(
         self,
@@ -150,10 +169,8 @@ class Runtime:
         )
 
     def _make_tracker(self) -> FaceTracker:
-        """Load what follows faces; called in the thread that will use it."""
-        network = self._open_network(self._finder_file, Finder.INPUT_SHAPE)
         return FaceTracker(
-            find=Finder(network),
+            find=self._find_faces,
             landmarker=Landmarker(self._mesh),
             min_face_px=self.manifest.min_face_px,
             max_faces=self._config.max_faces,
@@ -162,6 +179,17 @@ class Runtime:
     async def _infer(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         prediction = await self._worker.infer(batch)
         return self._calibrator.llr(prediction.logits)
+
+
+def _one_at_a_time(network: Network) -> Network:
+    """Return a network that many threads may ask: the streams share one, compiled once."""
+    lock = Lock()
+
+    def run(tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        with lock:
+            return network(tensor)
+
+    return run
 
 
 class Service:

@@ -20,8 +20,6 @@ class Reason(StrEnum):
     COVERED = "covered"
     DARK = "dark"
     OVEREXPOSED = "overexposed"
-    LOW_BITRATE = "low_bitrate"
-    FROZEN = "frozen"
     TOO_LITTLE_EVIDENCE = "too_little_evidence"
 
 

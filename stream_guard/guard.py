@@ -105,12 +105,14 @@ class Guard:
         source = self._source
         if not isinstance(source, Source):
             source = await asyncio.to_thread(open_source, str(source), realtime=self._realtime)
-        runtime = self._runtime
-        if runtime is None:
-            runtime = await self._stack.enter_async_context(Runtime(self._config))
-        info = SessionInfo(id="c1", kind=source.kind, label=source.name, live=source.live)
-        pipeline = runtime.pipeline(info, source, every=self._every)
-        self._updates = await self._stack.enter_async_context(aclosing(_updates(pipeline.results())))
+        async with AsyncExitStack() as stack:
+            runtime = self._runtime
+            if runtime is None:
+                runtime = await stack.enter_async_context(Runtime(self._config))
+            info = SessionInfo(id="c1", kind=source.kind, label=source.name, live=source.live)
+            pipeline = runtime.pipeline(info, source, every=self._every)
+            self._updates = await stack.enter_async_context(aclosing(_updates(pipeline.results())))
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(

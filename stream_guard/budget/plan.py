@@ -15,10 +15,6 @@ class DropCause(StrEnum):
     """A newer frame overwrote it in the slot."""
     EXPIRED = "expired"
     """It was past its deadline when its turn came."""
-    DECODE_ERROR = "decode_error"
-    """It arrived damaged."""
-    CLOSED = "closed"
-    """The session ended while it waited."""
 
 
 @dataclass(frozen=True, slots=True)

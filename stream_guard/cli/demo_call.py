@@ -84,7 +84,17 @@ async def follow_call(url: str, *, seconds: float, codec: str, show: Callable[[C
         StreamGuardError: the caller failed.
     """
     call = Call(seconds)
-    async with _caller(url, seconds, codec) as process, asyncio.timeout(seconds + _LIMIT_S):
+    try:
+        async with asyncio.timeout(seconds + _LIMIT_S):
+            await _follow(url, call, codec, show)
+    except TimeoutError:
+        raise StreamGuardError(f"the call did not end within {seconds + _LIMIT_S:.0f} s") from None
+    return _judge(call)
+
+
+async def _follow(url: str, call: Call, codec: str, show: Callable[[Call], None]) -> None:
+    """Run the caller and the client beside each other until both have ended."""
+    async with _caller(url, call.seconds, codec) as process:
         assert process.stdout is not None
         watching = asyncio.create_task(_watch(url, call, show), name="demo client")
         try:
@@ -100,7 +110,6 @@ async def follow_call(url: str, *, seconds: float, codec: str, show: Callable[[C
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-    return _judge(call)
 
 
 @asynccontextmanager

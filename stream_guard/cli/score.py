@@ -81,16 +81,19 @@ async def _score_file(
     runtime: Runtime, file: str, lines: TextIO | None, progress: Progress, every: int
 ) -> dict[str, Any]:
     """Score one file, writing its lines; returns its summary, with ``error`` where the file broke off."""
+    import asyncio
     import json
     from contextlib import aclosing
     from dataclasses import asdict
 
-    from stream_guard.errors import SourceError
+    from stream_guard.errors import ConfigError, SourceError
     from stream_guard.pipeline.observers import Scored, SessionInfo
     from stream_guard.protocol.codec import face_report
     from stream_guard.sources.registry import open_source
 
-    source = open_source(file)
+    source = await asyncio.to_thread(open_source, file)
+    if source.live:
+        raise ConfigError(f"{source.name} is live; score reads recordings, `serve --source` watches live streams")
     scorer = runtime.scorer(live=False)
     info = SessionInfo(id=file, kind=source.kind, label=source.name, live=source.live)
     pipeline = runtime.pipeline(info, source, scorer=scorer, every=every)

@@ -35,7 +35,12 @@ _NOWHERE = "http://127.0.0.1:1"
 """A proxy that cannot be: port 1 of this machine."""
 
 _LIVES = 3
-"""How often a child that died is replaced."""
+"""How often a child that died is replaced; a child that answers `_HEALTHY` times makes up for one that died."""
+
+_HEALTHY = 1000
+
+_PATIENCE_S = 10.0
+"""A child that takes longer over one picture hangs, and is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,13 @@ class FaceMesh:
         Raises:
             ModelError: the file is missing or MediaPipe cannot read it.
         """
-        self._command = [sys.executable, "-m", "stream_guard.faces.mesh_process"]
-        self._arguments = [str(model), str(faces), str(confidence)]
+        # -P: what lies in the user's folder must not take the place of our modules.
+        self._command = [sys.executable, "-P", "-m", "stream_guard.faces.mesh_process"]
+        self._command += [str(model), str(faces), str(confidence)]
         self._model = model
         self._lock = threading.Lock()
         self._lives = _LIVES
+        self._answered = 0
         self._closed = False
         self._start()
 
@@ -89,8 +96,15 @@ class FaceMesh:
             if self._closed:
                 raise ModelError("the face landmarker has been closed")
             try:
-                return self._ask(rgb)
-            except (OSError, EOFError) as error:
+                with _Deadline(self._child, _PATIENCE_S):
+                    found = self._ask(rgb)
+                self._answered += 1
+                if self._answered % _HEALTHY == 0:
+                    self._lives = min(_LIVES, self._lives + 1)
+                return found
+            except (OSError, EOFError, ValueError) as error:  # ValueError: the pipe was closed meanwhile
+                if self._closed:
+                    raise ModelError("the face landmarker has been closed") from error
                 if self._lives == 0:
                     raise ModelError("the face landmarker's process keeps dying") from error
                 self._lives -= 1
@@ -99,10 +113,9 @@ class FaceMesh:
                 return []
 
     def close(self) -> None:
-        """End the child. Safe to call twice."""
-        with self._lock:
-            self._closed = True
-            self._free()
+        """End the child, also while it works. Safe to call twice."""
+        self._closed = True
+        self._free()
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +131,7 @@ class FaceMesh:
             **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
         }
         child = subprocess.Popen(
-            [*self._command, *self._arguments],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -126,7 +139,7 @@ class FaceMesh:
         )
         assert child.stdin is not None
         assert child.stdout is not None
-        self._in, self._out = child.stdin, child.stdout
+        self._child, self._in, self._out = child, child.stdin, child.stdout
         self._free = weakref.finalize(self, _end, child)
         try:
             word = _read(self._out, 1)
@@ -149,6 +162,20 @@ class FaceMesh:
         return [Mesh(row[: POINTS * 2].reshape(POINTS, 2), row[POINTS * 2 :].reshape(4, 4)) for row in floats]
 
 
+class _Deadline:
+    """Kills a child that works for too long; the read that waits for it then sees its end."""
+
+    def __init__(self, child: subprocess.Popen[bytes], limit_s: float) -> None:
+        self._timer = threading.Timer(limit_s, child.kill)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.cancel()
+
+
 def _read(stream: IO[bytes], count: int) -> bytes:
     """Read exactly so many bytes; the child's end is an EOFError."""
     data = stream.read(count)
@@ -158,13 +185,10 @@ def _read(stream: IO[bytes], count: int) -> bytes:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a child: the end of its input is its sign; one that does not heed it is killed."""
+    """End a child. It holds nothing worth saving, and a pipe cannot be closed while somebody reads from it."""
+    child.kill()
+    child.wait()
     for stream in (child.stdin, child.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
-    try:
-        child.wait(timeout=2)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

@@ -119,7 +119,7 @@ class InferenceWorker:
             EngineError: the engine failed on this batch, the batch has the wrong shape, too many requests
                 wait, or the worker was not started or has been closed.
         """
-        if self._task is None:
+        if self._task is None or self._task.done():
             raise EngineError("the inference worker does not run: start it first, and ask nothing after close")
         # Before it is queued: a wrong shape must not spoil the batch of others.
         check_batch(batch, size=self._manifest.size, max_batch=max(1, len(batch)))
@@ -186,15 +186,14 @@ class InferenceWorker:
             return
         try:
             predictions = await asyncio.get_running_loop().run_in_executor(thread, self._infer, parts)
+            for piece, prediction in zip(pieces, predictions, strict=True):
+                piece.item.parts.append(prediction)
+                if piece.last and not piece.item.answer.done():
+                    piece.item.answer.set_result(_joined(piece.item.parts))
         except Exception as error:
             for piece in pieces:
                 if not piece.item.answer.done():
                     piece.item.answer.set_exception(_failure(error))
-            return
-        for piece, prediction in zip(pieces, predictions, strict=True):
-            piece.item.parts.append(prediction)
-            if piece.last and not piece.item.answer.done():
-                piece.item.answer.set_result(_joined(piece.item.parts))
 
     def _load(self) -> None:
         """On the engine's thread, as all that touches the engine."""

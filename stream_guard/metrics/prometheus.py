@@ -1,4 +1,4 @@
-"""The same for Prometheus: text for ``/metrics``."""
+"""What `metrics.recorder` counts, for Prometheus: text for ``/metrics``."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class PrometheusMetrics(Observer):
             for face_state in State:
                 self._faces.remove(session.id, face_state.value)
 
-    def frame_received(self, session: SessionInfo, frame: Frame) -> None:
-        """Count it."""
-        self._received.labels(session.kind).inc()
+    def frame_received(self, session: SessionInfo, frame: Frame, missed: int = 0) -> None:
+        """Count it, and those passed over before it."""
+        self._received.labels(session.kind).inc(1 + missed)
 
     def frame_dropped(self, session: SessionInfo, cause: DropCause, count: int = 1) -> None:
         """Count by cause."""

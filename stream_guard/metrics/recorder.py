@@ -72,10 +72,10 @@ class Recorder(Observer):
         else:
             self._sessions.setdefault(session.id, _Session())
 
-    def frame_received(self, session: SessionInfo, frame: Frame) -> None:
-        """Count it, and see whether it was held up on the way."""
+    def frame_received(self, session: SessionInfo, frame: Frame, missed: int = 0) -> None:
+        """Count it and those passed over before it, and see whether it was held up on the way."""
         counts = self._of(session)
-        counts.received += 1
+        counts.received += 1 + missed
         counts.incoming.add(now_ns=self._clock.now_ns())
         if session.live:
             counts.backlog_ns = counts.lag.observe(frame.arrived_ns, frame.media_s)

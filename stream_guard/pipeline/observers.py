@@ -65,8 +65,8 @@ class Observer:
     def session_changed(self, session: SessionInfo, state: SessionState, reason: str | None = None) -> None:
         """Take note that a session began, came alive, fell silent or ended."""
 
-    def frame_received(self, session: SessionInfo, frame: Frame) -> None:
-        """Take note of every frame the source delivered."""
+    def frame_received(self, session: SessionInfo, frame: Frame, missed: int = 0) -> None:
+        """Take note of a frame, and of how many before it were passed over inside the source."""
 
     def frame_dropped(self, session: SessionInfo, cause: DropCause, count: int = 1) -> None:
         """Take note of frames that will not be scored."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from stream_guard.budget.plan import DropCause, Plan, Skip
 from stream_guard.clock import NS_PER_S, Clock, seconds
-from stream_guard.errors import SourceEnded
+from stream_guard.errors import ConfigError, SourceEnded
+from stream_guard.face import Reason
 from stream_guard.frame import Frame
 from stream_guard.pipeline.looker import Looked, Looker
 from stream_guard.pipeline.mailbox import Closed, Mailbox
@@ -82,7 +83,12 @@ class Pipeline:
             clock: for arrivals and durations.
             observers: are told of everything.
             every: look at every n-th frame only.
+
+        Raises:
+            ConfigError: ``every`` is below 1.
         """
+        if every < 1:
+            raise ConfigError(f"every {every}th frame cannot be looked at; 1 is every frame")
         self.info = info
         self._source = source
         self._looker = looker
@@ -95,7 +101,7 @@ class Pipeline:
         self._mailbox: Mailbox[Frame] = Mailbox()
         self._began_ns = 0
         self._faces = 0
-        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def results(self) -> AsyncGenerator[Scored | Ticked, None]:
         """Open the source and yield a result for every frame that is looked at, until the source ends.
@@ -160,14 +166,14 @@ class Pipeline:
                 frame = await self._source.recv()
                 if frame.sequence % self._every:
                     continue
+                missed = self._source.overwritten - passed_over
+                passed_over += missed
                 for observer in self._observers:
-                    observer.frame_received(self.info, frame)
+                    observer.frame_received(self.info, frame, missed)
                 if not self.info.live:
                     await self._mailbox.put(frame)
                     continue
-                lost = self._source.overwritten - passed_over
-                passed_over += lost
-                lost += await self._mailbox.replace(frame)
+                lost = missed + await self._mailbox.replace(frame)
                 if lost:
                     self._dropped(DropCause.SUPERSEDED, lost)
         except SourceEnded:
@@ -236,9 +242,15 @@ class Pipeline:
             observer.frame_dropped(self.info, cause, count)
 
     async def _close(self) -> None:
-        if not self._closed:
-            self._closed = True
+        """Close source and looker, once; to the end, even where whoever waits for it is cancelled."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._let_go(), name=f"close {self.info.id}")
+        await asyncio.shield(self._closing)
+
+    async def _let_go(self) -> None:
+        try:
             await self._source.close()
+        finally:
             await asyncio.to_thread(self._looker.close)
 
 
@@ -253,7 +265,8 @@ def _observation(frame: Frame, at_ns: int, looked: Looked, llrs: NDArray[np.floa
                 id=face.id,
                 box=face.box.fractions_of(frame.width, frame.height),
                 llr=said.get(face.id),
-                reasons=face.reasons if face.measured else (),
+                # A face stays too small between finds; other reasons are news of the frame that showed them.
+                reasons=face.reasons if face.measured or Reason.FACE_TOO_SMALL in face.reasons else (),
             )
             for face in looked.tracked.faces
         ),

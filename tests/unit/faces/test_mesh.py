@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from skimage.data import astronaut
 
 from stream_guard.errors import ModelError
+from stream_guard.faces import mesh as module
 from stream_guard.faces.mesh import FaceMesh
 from stream_guard.models import store
 
@@ -45,6 +48,44 @@ def test_a_child_that_dies_is_replaced_a_few_times(mesh: FaceMesh) -> None:
     os.kill(_child(mesh), signal.SIGKILL)
     with pytest.raises(ModelError, match="keeps dying"):
         mesh.detect(FACE)
+
+
+def test_a_child_that_hangs_is_replaced(mesh: FaceMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.5)
+    os.kill(_child(mesh), signal.SIGSTOP)
+    assert mesh.detect(FACE) == []
+    monkeypatch.setattr(module, "_PATIENCE_S", 10.0)
+    assert len(mesh.detect(FACE)) == 1
+
+
+def test_closing_does_not_wait_for_a_child_that_hangs(mesh: FaceMesh) -> None:
+    os.kill(_child(mesh), signal.SIGSTOP)
+    errors: list[str] = []
+
+    def ask() -> None:
+        try:
+            mesh.detect(FACE)
+        except ModelError as error:
+            errors.append(str(error))
+
+    asked = threading.Thread(target=ask)
+    asked.start()
+    time.sleep(0.2)
+    began = time.monotonic()
+    mesh.close()
+    asked.join(5)
+    assert not asked.is_alive()
+    assert time.monotonic() - began < 5
+    assert errors == ["the face landmarker has been closed"]
+
+
+def test_good_answers_make_up_for_deaths(mesh: FaceMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_HEALTHY", 2)
+    for _ in range(5):
+        os.kill(_child(mesh), signal.SIGKILL)
+        assert mesh.detect(FACE) == []
+        assert len(mesh.detect(FACE)) == 1
+        assert len(mesh.detect(FACE)) == 1
 
 
 def test_closing_ends_the_child(mesh: FaceMesh) -> None:

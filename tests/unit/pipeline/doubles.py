@@ -69,8 +69,9 @@ class TwoFaces:
         self.seen.append(int(rgb[0, 0, 0]))
         self.plans.append(plan)
         good = Face(id=1, box=Box(32, 16, 32, 32))
-        small = Face(id=2, box=Box(100, 10, 8, 8), reasons=(Reason.FACE_TOO_SMALL,))
-        return Tracked(faces=(good, small), cut=False, find_ns=5, track_ns=7, measured=2, measurable=2)
+        # As the real tracker does: a face that is too small is not measured.
+        small = Face(id=2, box=Box(100, 10, 8, 8), measured=False, reasons=(Reason.FACE_TOO_SMALL,))
+        return Tracked(faces=(good, small), cut=False, find_ns=5, track_ns=7, measured=1, measurable=1)
 
 
 class FreeBudget:
@@ -114,6 +115,7 @@ class Witness(Observer):
     def __init__(self) -> None:
         self.states: list[tuple[str, SessionState, str | None]] = []
         self.received: list[int] = []
+        self.missed = 0
         self.dropped: dict[DropCause, int] = {}
         self.stages: list[str] = []
         self.scored: list[Scored] = []
@@ -122,8 +124,9 @@ class Witness(Observer):
     def session_changed(self, session: SessionInfo, state: SessionState, reason: str | None = None) -> None:
         self.states.append((session.id, state, reason))
 
-    def frame_received(self, session: SessionInfo, frame: Frame) -> None:
+    def frame_received(self, session: SessionInfo, frame: Frame, missed: int = 0) -> None:
         self.received.append(frame.sequence)
+        self.missed += missed
 
     def frame_dropped(self, session: SessionInfo, cause: DropCause, count: int = 1) -> None:
         self.dropped[cause] = self.dropped.get(cause, 0) + count

@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.budget.plan import DropCause, Plan, Skip
-from stream_guard.errors import SourceError, SourceNotFound
+from stream_guard.errors import ConfigError, SourceError, SourceNotFound
 from stream_guard.face import Reason
+from stream_guard.frame import Frame
 from stream_guard.pipeline.observers import SessionInfo
 from stream_guard.pipeline.pipeline import Pipeline
 from stream_guard.sources.base import Source
@@ -104,7 +105,7 @@ async def test_every_stage_is_timed_once_a_frame() -> None:
     await pipeline(ScriptedSource(3, live=False), witness=witness, budget=budget).run()
     for stage in ("wait", "convert", "find", "track", "align", "infer", "total"):
         assert witness.stages.count(stage) == 3
-    assert ("track", 2) in budget.costs
+    assert ("track", 1) in budget.costs
     assert ("infer", 1) in budget.costs
 
 
@@ -157,3 +158,40 @@ async def test_leaving_the_iteration_closes_everything() -> None:
     assert source.closed == 1
     left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     assert left == []
+
+
+async def test_a_close_that_is_cancelled_is_finished_all_the_same() -> None:
+    class Slow(ScriptedSource):
+        async def close(self) -> None:
+            await asyncio.sleep(0.1)
+            self.closed += 1
+
+    source = Slow(1, live=True, silent=True)
+    running = asyncio.create_task(pipeline(source).run())
+    await asyncio.sleep(0.2)
+    running.cancel()
+    await asyncio.sleep(0.02)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    async with asyncio.timeout(2):
+        while not source.closed:
+            await asyncio.sleep(0.01)
+    assert source.closed == 1
+
+
+async def test_every_zeroth_frame_is_a_mistake_told_at_once() -> None:
+    with pytest.raises(ConfigError, match="every 0th"):
+        pipeline(ScriptedSource(1, live=False), every=0)
+
+
+async def test_frames_passed_over_inside_the_source_are_received_and_dropped() -> None:
+    class Hasty(ScriptedSource):
+        async def recv(self) -> Frame:
+            frame = await super().recv()
+            self.overwritten += 2
+            return frame
+
+    witness = Witness()
+    await pipeline(Hasty(5, live=True, gap_s=0.05), witness=witness).run()
+    assert witness.missed == 10
+    assert len(witness.received) + witness.missed == len(witness.scored) + witness.dropped[DropCause.SUPERSEDED]

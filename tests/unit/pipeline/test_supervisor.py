@@ -114,3 +114,15 @@ async def test_one_streams_accident_stays_its_own(caplog: pytest.LogCaptureFixtu
     assert ("c1", "ended", "an internal error; see the log") in witness.states
     assert ("c2", "ended", "the stream ended") in witness.states
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_pipeline_that_cannot_be_made_closes_what_was_open(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(info: SessionInfo, source: Source, observers: Sequence[Observer]) -> Pipeline:
+        raise MemoryError
+
+    witness = Witness()
+    source = ScriptedSource(2)
+    async with Supervisor(refuse, observers=[witness]) as supervisor:
+        await supervisor.finished(await supervisor.start(source))
+    assert source.closed == 1
+    assert witness.states[-1][1:] == ("ended", "an internal error; see the log")
