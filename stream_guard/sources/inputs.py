@@ -46,6 +46,9 @@ class Input:
 def blot(url: str) -> str:
     """Return a URL without what must not be seen: user, password, query, stream key."""
     parts = urlsplit(url)
+    if "@" in parts.path + parts.fragment or ("@" in parts.query and "@" not in parts.netloc):
+        # A password with / ? or # in it ends the host's part early, and its rest would pass for a path.
+        return f"{parts.scheme}://***"
     path = _SECRET.sub(r"\1***", parts.path)
     if parts.scheme.startswith("rtmp"):  # rtmp://host/app/KEY
         app, slash, _ = path.strip("/").partition("/")

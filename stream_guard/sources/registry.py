@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from stream_guard.clock import Clock
 from stream_guard.errors import ConfigError
@@ -43,6 +44,10 @@ def open_source(url: str, *, clock: Clock | None = None, realtime: bool = False)
     scheme = match[1].lower() if match and not Path(url).exists() else "file"
     if match and scheme != "file":
         url = scheme + url[len(scheme) :]
+        try:
+            urlsplit(url)
+        except ValueError:
+            raise ConfigError(f"{scheme}: is followed by no address that can be read") from None
     if scheme == "pattern":
         from stream_guard.sources.pattern import PatternSource
 

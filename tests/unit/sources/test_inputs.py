@@ -18,6 +18,11 @@ pytestmark = pytest.mark.unit
         ("rtmp://host/app", "rtmp://host/app"),
         ("wheps://hush@host/x?token=hush", "wheps://host/x?***"),
         ("udp://127.0.0.1:5000", "udp://127.0.0.1:5000"),
+        ("rtsp://admin:hu/sh@192.0.2.5/Streaming/101", "rtsp://***"),
+        ("rtsp://admin:hu#sh@192.0.2.5/Streaming/101", "rtsp://***"),
+        ("rtsp://admin:hu?sh@192.0.2.5/Streaming/101", "rtsp://***"),
+        ("rtsp://admin:hu@s/h@192.0.2.5/Streaming/101", "rtsp://***"),
+        ("rtsp://admin:hush@192.0.2.5/x?to=a@b", "rtsp://192.0.2.5/x?***"),
     ],
 )
 def test_secrets_are_blotted_out(url: str, shown: str) -> None:

@@ -72,3 +72,10 @@ def test_the_list_costs_no_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("url", ["rtsp://user:secret@[", "rtmp://[::1/live", "udp://[", "whep://["])
+def test_an_address_that_cannot_be_read_is_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        open_source(url)
+    assert "secret" not in str(refused.value)
