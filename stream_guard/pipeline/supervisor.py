@@ -46,7 +46,7 @@ class _State(Observer):
             self.now = state
             self._tell(session, state, reason)
 
-    def frame_received(self, session: SessionInfo, frame: Frame) -> None:
+    def frame_received(self, session: SessionInfo, frame: Frame, missed: int = 0) -> None:
         self.heard_s = asyncio.get_running_loop().time()
         self.become(session, "live")
 
@@ -178,9 +178,10 @@ class Supervisor:
     async def _run(self, info: SessionInfo, source: Source, state: _State) -> tuple[bool, str | None]:
         """Run one pipeline. Returns whether another attempt makes sense, and why it ended."""
         state.heard_s = asyncio.get_running_loop().time()
-        pipeline = self._make_pipeline(info, source, (state, *self._observers))
-        running = asyncio.create_task(pipeline.run(), name=f"pipeline {info.id}")
+        running: asyncio.Task[None] | None = None
         try:
+            pipeline = self._make_pipeline(info, source, (state, *self._observers))
+            running = asyncio.create_task(pipeline.run(), name=f"pipeline {info.id}")
             if info.live:
                 await self._until_silent(running, state)
             else:
@@ -199,8 +200,11 @@ class Supervisor:
             log.exception("session %s failed", info.id)
             return False, "an internal error; see the log"
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            if running is not None:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+            else:
+                await source.close()  # no pipeline will: and an incoming call is open already
 
     async def _until_silent(self, running: asyncio.Task[None], state: _State) -> None:
         """Wait until the pipeline is done or its source has been silent for too long."""

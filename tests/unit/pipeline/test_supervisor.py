@@ -121,7 +121,7 @@ async def test_a_pipeline_that_cannot_be_made_closes_what_was_open(caplog: pytes
         raise MemoryError
 
     witness = Witness()
-    source = ScriptedSource(2)
+    source = ScriptedSource(2, live=True)
     async with Supervisor(refuse, observers=[witness]) as supervisor:
         await supervisor.finished(await supervisor.start(source))
     assert source.closed == 1
