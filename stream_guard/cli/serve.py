@@ -60,7 +60,7 @@ async def _serve(config: Config) -> None:
     import asyncio
     import logging
     import signal
-    from contextlib import AsyncExitStack
+    from contextlib import AsyncExitStack, suppress
 
     from rich.console import Console
     from rich.logging import RichHandler
@@ -83,7 +83,15 @@ async def _serve(config: Config) -> None:
         console.print(f"  dashboard      {service.url}/dashboard")
         console.print(f"  WHIP           {service.url}/whip")
         console.print("Nothing leaves this machine. Ctrl+C ends it.")
-        ended = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        signals = (signal.SIGINT, signal.SIGTERM)
+
+        def end() -> None:
+            ended.set()
+            for number in signals:
+                loop.remove_signal_handler(number)  # a second one does not wait for the goodbyes
+
+        for number in signals:
+            with suppress(NotImplementedError):  # Windows: there asyncio itself turns Ctrl+C into the end
+                loop.add_signal_handler(number, end)
         await ended.wait()
