@@ -15,7 +15,7 @@ from aiortc.sdp import candidate_from_sdp
 from av import VideoFrame
 
 from stream_guard.clock import Clock, seconds
-from stream_guard.errors import SourceEnded, SourceError
+from stream_guard.errors import SourceEnded, SourceError, UnsupportedMedia
 from stream_guard.frame import Frame
 from stream_guard.sources.addresses import only_loopback
 from stream_guard.sources.base import Transport
@@ -31,6 +31,12 @@ __all__ = ["Receiver"]
 log = logging.getLogger(__name__)
 
 _CLOSE_LIMIT_S = 2.0
+
+_MAX_CANDIDATES = 100
+"""A connection that took what its peer trickles without end would probe addresses without end."""
+
+_MAX_PIXELS = 8192 * 4320
+"""8K and a little. Both codecs allow 16383x16383, which is 800 MB a picture in RGB."""
 
 
 class Receiver:
@@ -54,6 +60,7 @@ class Receiver:
         self._connect_limit_s = connect_limit_s
         self._timeline = Timeline(live=True)
         self._tasks: list[asyncio.Task[None]] = []
+        self._candidates = 0
         self._sequence = 0
         self._pictures = Rate()
         self._size = (0, 0)
@@ -74,10 +81,13 @@ class Receiver:
         """Add (media id, candidate) pairs without waiting for the look-up of mDNS names.
 
         On loopback such names are left out: looking them up asks the whole network by multicast, and a peer on
-        this machine finds us by itself.
+        this machine finds us by itself. So are those beyond the hundredth: "MUST silently discard the candidate"
+        (RFC 9725, section 4.3.2).
         """
         if self._loopback_only:
             candidates = tuple(item for item in candidates if ".local " not in item[1])
+        candidates = candidates[: _MAX_CANDIDATES - self._candidates]
+        self._candidates += len(candidates)
         if candidates:
             self._start(self._add(candidates), "webrtc candidates")
 
@@ -137,6 +147,10 @@ class Receiver:
         stamp_s = (
             None if picture.pts is None or picture.time_base is None else float(picture.pts * picture.time_base)
         )
+        if picture.width * picture.height > _MAX_PIXELS:
+            size = f"{picture.width}x{picture.height}"
+            self.frames.end(UnsupportedMedia(f"the picture is too large: {size}; 8K is the most that is taken"))
+            return
         self._size = shown_size(picture)
         self._pictures.add(now_ns)
         self.frames.put(
