@@ -27,6 +27,9 @@ from stream_guard.protocol.messages import Event, Scores, ServerMessage, Subscri
 
 __all__ = ["ConnectionRefused", "events", "messages", "scores"]
 
+_WRONG_TOKEN = 4401
+"""Closing code of a server that wants another token."""
+
 MessageType = Literal["scores", "event", "stats", "session"]
 
 
@@ -85,10 +88,12 @@ async def messages(
         except InvalidStatus as error:
             status = error.response.status_code
             hint = ": give the right token" if status in (401, 403) else ""
-            raise ConnectionRefused(f"the server at {url} answered {status}{hint}") from error
+            raise ConnectionRefused(f"the server at {_shown(url)} answered {status}{hint}") from error
         except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake) as error:
+            if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code == _WRONG_TOKEN:
+                raise ConnectionRefused(f"the server at {_shown(url)} refuses: give the right token") from error
             if not reached:
-                raise ConnectionRefused(f"nothing answers at {url}: {error}") from error
+                raise ConnectionRefused(f"nothing answers at {_shown(url)}: {error}") from error
         if not reconnect:
             return
         await asyncio.sleep(min(5.0, 0.25 * 2**attempt) * random.uniform(0.8, 1.2))
@@ -104,9 +109,7 @@ async def scores(
     reconnect: bool = True,
 ) -> AsyncGenerator[Scores, None]:
     """Yield the scores as they come; a slow reader gets the newest. Arguments and errors as `messages`."""
-    stream = messages(
-        url, sessions=sessions, types=["scores"], max_rate=max_rate, token=token, reconnect=reconnect
-    )
+    stream = messages(url, sessions=sessions, types=["scores"], max_rate=max_rate, token=token, reconnect=reconnect)
     async with aclosing(stream):
         async for message in stream:
             if isinstance(message, Scores):
@@ -131,3 +134,9 @@ def _address(url: str) -> str:
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     path = parts.path if parts.path.endswith("/ws") else parts.path.rstrip("/") + "/ws"
     return urlunsplit((scheme, parts.netloc, path, parts.query, ""))
+
+
+def _shown(url: str) -> str:
+    """Return a URL without what must not be seen: user, password, token."""
+    scheme, slashes, rest = url.partition("?")[0].rpartition("//")
+    return scheme + slashes + rest.rpartition("@")[2]

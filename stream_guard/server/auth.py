@@ -8,8 +8,8 @@ what other sites embed without an Origin is recognised by Sec-Fetch-Site.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import PlainTextResponse
@@ -18,6 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["Gate"]
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+_HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(?::\d*)?", re.ASCII)
+"""A Host header (RFC 9110, section 7.2), in small letters. Names are ASCII on the wire."""
+
+_WRONG_TOKEN = 4401  # from the range that RFC 6455, section 7.4.2, leaves to applications
 
 _CONTENT_POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob: mediastream:; "
@@ -72,9 +77,14 @@ class Gate:
         if refusal is None:
             await self._app(scope, receive, self._with_safety(send, headers.get("origin")))
         elif scope["type"] == "websocket":
-            # Closing before accepting makes the server answer 403 to the handshake.
             await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]})
+            if refusal[0] == 401:
+                # A browser shows its page nothing of a refused handshake. Who fails only by the token may know.
+                await send({"type": "websocket.accept"})
+                await send({"type": "websocket.close", "code": _WRONG_TOKEN, "reason": refusal[1]})
+            else:
+                # Closing before accepting makes the server answer 403 to the handshake.
+                await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]})
         else:
             status, text = refusal
             challenge = {"www-authenticate": "Bearer"} if status == 401 else None
@@ -82,8 +92,11 @@ class Gate:
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Return why a request is refused, as HTTP status and a line of text."""
-        host = headers.get("host", "")
-        if self._hosts is not None and _name(host) not in self._hosts:
+        host = headers.get("host", "").lower()
+        name = _name(host)
+        if name is None:
+            return 400, "the Host header must name a host"
+        if self._hosts is not None and name not in self._hosts:
             return 421, "this server does not go by that name; use 127.0.0.1"
         origin = headers.get("origin")
         if origin is not None:
@@ -100,7 +113,7 @@ class Gate:
 
     def _may_call(self, origin: str, host: str) -> bool:
         origin = origin.lower()
-        return origin in self._origins or (origin != "null" and urlsplit(origin).netloc == host.lower())
+        return origin in self._origins or origin in {f"http://{host}", f"https://{host}"}
 
     def _is_open(self, path: str) -> bool:
         return any(
@@ -125,6 +138,7 @@ class Gate:
         return wrapped
 
 
-def _name(host: str) -> str:
-    """Return a Host header without its port."""
-    return (urlsplit(f"//{host}").hostname or "").lower()
+def _name(host: str) -> str | None:
+    """Return a Host header without its port; None if it is none."""
+    match = _HOST.fullmatch(host)
+    return (match["address"] or match["name"]) if match else None

@@ -38,17 +38,19 @@ class _Client:
 class Hub:
     """Takes messages in and gets them to every client that wants them."""
 
-    def __init__(self, hello: Hello, *, clock: Clock, max_clients: int = 64) -> None:
+    def __init__(self, hello: Hello, *, clock: Clock, max_clients: int = 64, send_limit_s: float = 20.0) -> None:
         """Open the hub.
 
         Args:
             hello: the first message for every client.
             clock: for rate limits.
             max_clients: further ones are told to come back later.
+            send_limit_s: a client that takes nothing for this long, in seconds, loses its place.
         """
         self._hello = encode(hello)
         self._clock = clock
         self._max_clients = max_clients
+        self._send_limit_s = send_limit_s
         self._clients: set[_Client] = set()
         self._sessions: dict[str, Session] = {}
         self._closed = False
@@ -119,12 +121,12 @@ class Hub:
     async def _send(self, client: _Client) -> None:
         """Say hello and what is running, then empty the outbox whenever something may go."""
         outbox = client.outbox
-        await client.websocket.send_text(self._hello)
+        await self._deliver(client, self._hello)
         for session in tuple(self._sessions.values()):
-            await client.websocket.send_text(encode(session))
+            await self._deliver(client, encode(session))
         while True:
             for text in outbox.take(self._clock.now_ns()):
-                await client.websocket.send_text(text)
+                await self._deliver(client, text)
             wait_s = None
             if outbox.due_ns is not None:
                 # Held back by the rate limit, not forgotten.
@@ -133,6 +135,15 @@ class Hub:
                 async with asyncio.timeout(wait_s):
                     await client.wake.wait()
             client.wake.clear()
+
+    async def _deliver(self, client: _Client, text: str) -> None:
+        """Send one message. A client that does not read would never be noticed: pings wait behind it, too."""
+        try:
+            async with asyncio.timeout(self._send_limit_s):
+                await client.websocket.send_text(text)
+        except TimeoutError:
+            client.cut_off(_POLICY, f"too slow: nothing was read for {self._send_limit_s:g} s")
+            raise
 
     def _remember(self, message: Session) -> None:
         """Keep what a client that comes later must know."""

@@ -8,7 +8,8 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream_guard.errors import ConfigError
 
@@ -48,7 +49,7 @@ async def listen(site: ASGIApp, *, host: str, port: int) -> AsyncIterator[int]:
         raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     server = _Server(
         uvicorn.Config(
-            site,
+            _ending_quietly(site),
             ws="websockets-sansio",
             ws_max_size=_MAX_MESSAGE,
             ws_per_message_deflate=False,  # the way is short; packing would cost more than it saves
@@ -70,4 +71,30 @@ async def listen(site: ASGIApp, *, host: str, port: int) -> AsyncIterator[int]:
     finally:
         server.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
+        # uvicorn cancels what outlasts its grace, but neither waits for it nor hangs up on who does not read.
+        await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
+        for connection in tuple(server.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
         bound.close()
+
+
+def _ending_quietly(site: ASGIApp) -> ASGIApp:
+    """Answer 503 to a request that is cut off by the end of the server; uvicorn would log a trace for each."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await site(scope, receive, noting)
+        except asyncio.CancelledError:
+            if scope["type"] == "http" and not begun:
+                closing = PlainTextResponse("the server is closing\n", 503, {"Connection": "close"})
+                await closing(scope, receive, send)
+
+    return wrapped

@@ -10,6 +10,9 @@ from stream_guard.protocol.messages import Scores, ServerMessage, Session, Stats
 
 __all__ = ["Outbox"]
 
+_LONGEST_GAP_NS = 365 * 24 * 3600 * NS_PER_S
+"""The smallest rate that JSON can write makes an infinite gap, which is no number of nanoseconds."""
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -119,7 +122,7 @@ class Outbox:
         due = [session for session in self._scores if session not in self._not_before]
         out = [self._scores.pop(session) for session in due]
         if self._wish.max_rate is not None:
-            gap_ns = round(NS_PER_S / self._wish.max_rate)
+            gap_ns = round(min(NS_PER_S / self._wish.max_rate, _LONGEST_GAP_NS))
             self._not_before.update((session, now_ns + gap_ns) for session in due)
         self._due_ns = min((self._not_before[session] for session in self._scores), default=None)
         return out

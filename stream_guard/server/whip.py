@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -50,8 +51,8 @@ class WhipEndpoint:
     """Takes offers and turns each into a source.
 
     An offer is refused with a line of plain text: 400 no SDP, 406 no VP8 or H264 (or more than one video),
-    413 too large, 415 not ``application/sdp``, 422 no video, 503 with ``Retry-After`` when too many sessions
-    run or ``start`` refuses.
+    408 too slow, 413 too large, 415 not ``application/sdp``, 422 no video, 503 with ``Retry-After`` when too
+    many sessions run or ``start`` refuses.
 
     The session's URL is secret (128 random bits, as section 5 asks for): whoever knows it can end the session.
     What the rest of the program calls the session goes into ``Stream-Guard-Session``.
@@ -64,6 +65,7 @@ class WhipEndpoint:
         path: str = "/whip",
         max_sessions: int = 8,
         body_limit: int = 64 * 1024,
+        body_limit_s: float = 10.0,
         loopback_only: bool = False,
         connect_limit_s: float = 15.0,
         clock: Clock | None = None,
@@ -76,6 +78,7 @@ class WhipEndpoint:
             path: of the endpoint.
             max_sessions: further offers get 503.
             body_limit: largest body in bytes.
+            body_limit_s: how long a body may take to come, in seconds.
             loopback_only: keep media on 127.0.0.1 too.
             connect_limit_s: how long media may take to connect after the answer, in seconds.
             clock: for the sources.
@@ -83,6 +86,7 @@ class WhipEndpoint:
         self._start = start
         self._max_sessions = max_sessions
         self._body_limit = body_limit
+        self._body_limit_s = body_limit_s
         self._loopback_only = loopback_only
         self._connect_limit_s = connect_limit_s
         self._clock = clock
@@ -129,7 +133,7 @@ class WhipEndpoint:
             response = PlainTextResponse(f"{error}\n", error.status)
             if error.status == 503:
                 response.headers["Retry-After"] = "5"
-            if error.status == 413:
+            if error.status in {408, 413}:
                 response.headers["Connection"] = "close"  # else the server reads on, to find the next request
         except ClientDisconnect:
             response = Response(status_code=400)
@@ -140,12 +144,13 @@ class WhipEndpoint:
     async def _create(self, request: Request) -> Response:
         """Answer an offer (section 4.2)."""
         _expect_type(request, _SDP)
-        if len(self._sessions) + self._negotiating >= self._max_sessions:
-            raise SignallingError(503, f"{self._max_sessions} calls are running, which is the limit; try later")
+        self._expect_room()
+        offer = await self._body(request)
+        self._expect_room()  # again: whoever sends slowly holds no place meanwhile
         self._negotiating += 1
         try:
             source = WebRtcSource(
-                await self._body(request),
+                offer,
                 clock=self._clock,
                 loopback_only=self._loopback_only,
                 connect_limit_s=self._connect_limit_s,
@@ -159,7 +164,7 @@ class WhipEndpoint:
             self._negotiating -= 1
         log.info("session %s: an offer was accepted", session.id)
         headers = {
-            "Location": f"{request.url.path.rstrip('/')}/{secret}",
+            "Location": f"{request.scope['path'].rstrip('/')}/{secret}",
             "ETag": session.etag,
             "Stream-Guard-Session": session.id,
         }
@@ -194,6 +199,10 @@ class WhipEndpoint:
         log.info("session %s: the sender has ended it", session.id)
         return PlainTextResponse("ended\n")
 
+    def _expect_room(self) -> None:
+        if len(self._sessions) + self._negotiating >= self._max_sessions:
+            raise SignallingError(503, f"{self._max_sessions} calls are running, which is the limit; try later")
+
     def _forget(self, secret: str) -> None:
         self._sessions.pop(secret, None)
 
@@ -204,12 +213,16 @@ class WhipEndpoint:
         return session
 
     async def _body(self, request: Request) -> str:
-        """Read the body as it comes, and no further than the limit."""
+        """Read the body as it comes, and no further or longer than the limits."""
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._body_limit:
-                raise SignallingError(413, f"the body is longer than {self._body_limit} bytes")
+        try:
+            async with asyncio.timeout(self._body_limit_s):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > self._body_limit:
+                        raise SignallingError(413, f"the body is longer than {self._body_limit} bytes")
+        except TimeoutError:
+            raise SignallingError(408, f"the body took longer than {self._body_limit_s:g} s") from None
         try:
             return body.decode()
         except UnicodeDecodeError:

@@ -24,6 +24,9 @@ _BITRATE = "x-google-start-bitrate=2500;x-google-min-bitrate=2500;x-google-max-b
 aiortc's only feedback is REMB; a detector would be fed a different picture."""
 
 _DECODABLE = ("VP8", "H264")
+_MAX_SECTIONS = 16
+"""Media sections of an offer. Each one costs a thread once media flows; senders have two or three."""
+
 _NOT_CODECS = ("RTX", "RED", "ULPFEC", "FLEXFEC-03")
 
 
@@ -46,12 +49,15 @@ def check_offer(offer: str) -> None:
 
     Raises:
         SignallingError: 400 no SDP; 422 no video in it, or not sent; 406 more than one video (RFC 9725,
-            section 4.4.2) or no codec we decode.
+            section 4.4.2), too many media sections, or no codec we decode.
     """
     lines = offer.splitlines()
     if not lines or lines[0].strip() != "v=0" or not any(line.startswith("m=") for line in lines):
         raise SignallingError(400, "the body is not an SDP offer")
-    videos = [section for section in _sections(lines) if section[0].startswith("m=video ")]
+    sections = list(_sections(lines))
+    if len(sections) > _MAX_SECTIONS:
+        raise SignallingError(406, f"the offer has {len(sections)} media sections; send {_MAX_SECTIONS} at most")
+    videos = [section for section in sections if section[0].startswith("m=video ")]
     if not videos:
         raise SignallingError(422, "the offer has no video")
     sent = [section for section in videos if not {"a=recvonly", "a=inactive"} & set(section)]
@@ -61,7 +67,7 @@ def check_offer(offer: str) -> None:
         raise SignallingError(406, "the offer sends more than one video; send one")
     codecs = [name for name in dict.fromkeys(_codecs(sent[0]).values()) if name not in _NOT_CODECS]
     if not set(codecs) & set(_DECODABLE):
-        offered = " and ".join(codecs) or "no codec at all"
+        offered = " and ".join(name[:16] for name in codecs[:8]) or "no codec at all"
         raise SignallingError(406, f"the offer has {offered}; this server takes VP8 and H264")
 
 

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _SCHEMES = {"whep": "http", "wheps": "https", "whep+http": "http", "whep+https": "https"}
 _HTTP_LIMIT_S = 10.0
+_BODY_LIMIT = 64 * 1024
 _GOODBYE_LIMIT_S = 2.0
 _REDIRECTS = 5
 
@@ -110,34 +111,53 @@ class WhepSource(Source):
         connection.addTransceiver("video", direction="recvonly")
         connection.addTransceiver("audio", direction="recvonly")
         offer = await receiver.gather(await connection.createOffer())
-        response = await self._post(offer)
+        response, text = await self._post(offer)
         if response.status_code != 201:
             raise SignallingError(
-                response.status_code, f"{self.name} refuses: {_reason(response)} (HTTP {response.status_code})"
+                response.status_code,
+                f"{self.name} refuses: {_reason(response, text)} (HTTP {response.status_code})",
             )
         if "location" in response.headers:
             self._location = urljoin(str(response.url), response.headers["location"])
         try:
-            await connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
+            await connection.setRemoteDescription(RTCSessionDescription(text, "answer"))
         except Exception as error:
             # The parser is written for well-formed answers and fails in any way on others.
             log.info("an answer could not be read: %s", type(error).__name__)
             raise SignallingError(201, f"{self.name} answers with something that is no SDP answer") from error
 
-    async def _post(self, offer: str) -> httpx.Response:
-        """Send the offer. Only 307 and 308 redirect a POST (draft section 4.4); the token stays with its host."""
+    async def _post(self, offer: str) -> tuple[httpx.Response, str]:
+        """Send the offer; returns the answer and its body.
+
+        Only 307 and 308 redirect a POST (draft section 4.4). The token stays with its host.
+        """
         url = self._url
         for _ in range(_REDIRECTS):
             headers = {"Content-Type": "application/sdp", "Accept": "application/sdp", **self._authorization(url)}
             try:
-                async with httpx.AsyncClient(timeout=_HTTP_LIMIT_S) as http:
-                    response = await http.post(url, content=offer, headers=headers)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                async with (
+                    asyncio.timeout(_HTTP_LIMIT_S),
+                    httpx.AsyncClient(timeout=_HTTP_LIMIT_S) as http,
+                    http.stream("POST", url, content=offer, headers=headers) as response,
+                ):
+                    text = await self._body(response)
+            except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
                 raise SourceError(f"{self.name} cannot be reached: {type(error).__name__}") from error
             if response.status_code not in {307, 308} or "location" not in response.headers:
-                return response
+                return response, text
             url = urljoin(url, response.headers["location"])
         raise SignallingError(response.status_code, f"{self.name} redirects without end")
+
+    async def _body(self, response: httpx.Response) -> str:
+        """Read the body, no further than the limit."""
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > _BODY_LIMIT:
+                raise SignallingError(
+                    response.status_code, f"{self.name} answers with more than {_BODY_LIMIT} bytes"
+                )
+        return body.decode(errors="replace")
 
     async def _say_goodbye(self) -> None:
         if self._location:
@@ -151,8 +171,8 @@ class WhepSource(Source):
         return {}
 
 
-def _reason(response: httpx.Response) -> str:
+def _reason(response: httpx.Response, text: str) -> str:
     """Return the first line of a plain-text refusal, shortened; else the status's name."""
     plain = response.headers.get("content-type", "").startswith("text/plain")
-    lines = response.text.strip().splitlines() if plain else []
+    lines = text.strip().splitlines() if plain else []
     return lines[0][:120] if lines else response.reason_phrase

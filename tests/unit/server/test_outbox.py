@@ -141,3 +141,12 @@ def test_the_rate_limits_memory_does_not_grow_with_sessions():
 def test_no_room_for_events_makes_no_sense():
     with pytest.raises(ValueError, match="at least 1"):
         Outbox(max_events=0)
+
+
+def test_the_smallest_rate_is_a_very_long_gap_not_an_error():
+    outbox = Outbox()
+    outbox.subscribe(wish(max_rate=5e-324))
+    offer(outbox, "scores", "first")
+    assert outbox.take(0) == ["first"]
+    offer(outbox, "scores", "second")
+    assert outbox.take(3600 * NS_PER_S) == []
