@@ -69,15 +69,28 @@ def codecs() -> list[Check]:
 
 
 def tracker() -> Check:
-    """Import what follows faces: its native library needs more of the system than pip installs."""
-    try:
-        import mediapipe
-        from mediapipe.tasks.python import vision
+    """Start what measures faces: its native library needs more of the system than pip installs.
 
-        assert vision.FaceLandmarker
-    except Exception as error:
-        return Check("MediaPipe", False, f"does not load: {type(error).__name__}: {error}", needed=True)
-    return Check("MediaPipe", True, f"version {mediapipe.__version__}", needed=True)
+    MediaPipe reports its use to its makers, so it is never imported here: only in the process that `FaceMesh` cuts
+    off from the network.
+    """
+    from importlib.metadata import version
+    from importlib.util import find_spec
+
+    from stream_guard.models import store
+
+    if find_spec("mediapipe") is None:
+        return Check("MediaPipe", False, "not installed", needed=True)
+    found = f"version {version('mediapipe')}"
+    try:
+        if not store.is_cached(store.LANDMARKER):
+            return Check("MediaPipe", True, f"{found}; not tried without {store.LANDMARKER}", needed=True)
+        from stream_guard.faces.mesh import FaceMesh
+
+        FaceMesh(store.path(store.LANDMARKER)).close()
+    except (ModelError, ImportError, OSError) as error:
+        return Check("MediaPipe", False, f"{found}; {error}", needed=True)
+    return Check("MediaPipe", True, f"{found}; starts, cut off from the network", needed=True)
 
 
 def models() -> list[Check]:

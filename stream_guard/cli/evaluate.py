@@ -43,25 +43,27 @@ def _evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
-    import stream_guard.models
+    from stream_guard.faces.mesh import FaceMesh
     from stream_guard.models import store
-    from stream_guard.models.manifest import Manifest
     from stream_guard.training.clips import find_clips
-    from stream_guard.training.evaluate import as_json, compare, false_alarms, onnx_predictor, score_clips
-    from stream_guard.training.landmarks import Landmarker
+    from stream_guard.training.evaluate import as_json, compare, false_alarms, score_clips
+    from stream_guard.training.landmarks import LargestFace
+    from stream_guard.training.predictor import loaded, predictor
     from stream_guard.training.release import measurements, write_manifest
 
-    model = model or Path(stream_guard.models.__file__).with_name("default.onnx")
-    manifest_path, clips = model.with_suffix(".json"), find_clips(data)
-    manifest = Manifest.read(manifest_path)
+    clips = find_clips(data)
+    onnx, manifest = store.open_model(model) if model else store.default_model()
     console = Console()
-    task = task or store.path("face_landmarker.task")
-    with Landmarker(task) as landmarker, Progress(console=console, transient=True) as progress:
+    with (
+        loaded(onnx, manifest) as engine,
+        FaceMesh(task or store.path(store.LANDMARKER)) as mesh,
+        Progress(console=console, transient=True) as progress,
+    ):
         scoring = progress.add_task("score", total=len(clips))
         scores, unscored = score_clips(
             clips,
-            onnx_predictor(model),
-            landmarker,
+            predictor(engine),
+            LargestFace(mesh),
             manifest,
             frames=frames,
             progress=lambda clip: progress.advance(scoring),
@@ -77,7 +79,7 @@ def _evaluate(
     if record:
         command = f"stream-guard evaluate --data {data.parent.name}/{data.name} --frames {frames}"
         measured = measurements(rows, footage, command=command)
-        write_manifest(manifest.model_copy(update={"measured": measured}), manifest_path)
+        write_manifest(manifest.model_copy(update={"measured": measured}), (model or onnx).with_suffix(".json"))
 
 
 def _comparisons(rows: list[Comparison]) -> Table:

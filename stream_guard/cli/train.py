@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 __all__ = ["train"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What was asked for; the options of the command, by their names."""
+
+    faces: Path
+    minutes: float
+    out: Path
+    name: str
+    version: str
+    footage: Path | None
+    weights: Path | None
+    terms: list[str]
+    landmarker: Path | None
+    seed: int
 
 
 def train(
@@ -49,27 +66,29 @@ def train(
             from stream_guard.errors import ConfigError
 
             raise ConfigError(f"training needs the extra [train]: {error.name} is not installed") from error
-        _train(faces, minutes, out, name, version, footage, weights, terms or [], landmarker, seed)
+        order = _Order(
+            faces=faces,
+            minutes=minutes,
+            out=out,
+            name=name,
+            version=version,
+            footage=footage,
+            weights=weights,
+            terms=terms or [],
+            landmarker=landmarker,
+            seed=seed,
+        )
+        _train(order)
 
 
-def _train(
-    faces: Path,
-    minutes: float,
-    out: Path,
-    name: str,
-    version: str,
-    footage: Path | None,
-    weights: Path | None,
-    terms: list[str],
-    task: Path | None,
-    seed: int,
-) -> None:
+def _train(order: _Order) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from stream_guard.errors import ConfigError
+    from stream_guard.faces.mesh import FaceMesh
     from stream_guard.models import store
-    from stream_guard.training.landmarks import Landmarker
+    from stream_guard.training.landmarks import LargestFace
     from stream_guard.training.preparation import prepare
     from stream_guard.training.release import release
     from stream_guard.training.shard import Shard
@@ -77,12 +96,12 @@ def _train(
     from stream_guard.training.train import train as train_detector
     from stream_guard.training.weights import imagenet_weights
 
-    if any("=" not in term for term in terms):
+    if any("=" not in term for term in order.terms):
         raise ConfigError("--terms is SET=what its owners allow")
-    for folder in (faces, footage):
+    for folder in (order.faces, order.footage):
         if folder is not None and not folder.is_dir():
             raise ConfigError(f"there is no folder {folder}")
-    console, shard, options = Console(), out / "faces", Options(minutes, seed=seed)
+    console, shard, options = Console(), order.out / "faces", Options(order.minutes, seed=order.seed)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -90,14 +109,15 @@ def _train(
         TextColumn("{task.fields[note]}"),
     )
     with (
-        Landmarker(task or store.path("face_landmarker.task")) as landmarker,
+        FaceMesh(order.landmarker or store.path(store.LANDMARKER)) as mesh,
         Progress(*columns, console=console) as progress,
     ):
-        imagenet = imagenet_weights(out / "imagenet", weights)
+        landmarker = LargestFace(mesh)
+        imagenet = imagenet_weights(order.out / "imagenet", order.weights)
         if not Shard.exists(shard):
             preparing = progress.add_task("prepare", total=None, note="")
             prepare(
-                faces,
+                order.faces,
                 shard,
                 landmarker,
                 progress=lambda done, total: progress.update(preparing, completed=done, total=total),
@@ -108,17 +128,19 @@ def _train(
             note = f"step {step.number}, loss {step.loss:.3f}, right {step.accuracy:.0%}"
             progress.update(training, completed=step.share, note=note)
 
-        detector = train_detector(shard, out, imagenet, options, report=report)
+        detector = train_detector(shard, order.out, imagenet, options, report=report)
         manifest = release(
             detector,
-            out,
-            name=name,
-            version=version,
+            order.out,
+            name=order.name,
+            version=order.version,
             shard=shard,
             recipe=options.recipe,
-            made_by=f"stream-guard train --faces {faces.name} --minutes {minutes:g} --seed {seed}",
-            terms=dict(term.split("=", 1) for term in terms),
-            footage=sorted(footage.iterdir()) if footage else [],
+            made_by=(
+                f"stream-guard train --faces {order.faces.name} --minutes {order.minutes:g} --seed {order.seed}"
+            ),
+            terms=dict(term.split("=", 1) for term in order.terms),
+            footage=sorted(order.footage.iterdir()) if order.footage else [],
             landmarker=landmarker,
         )
-    console.print(f"{out / manifest.file} ({len(Shard(shard))} faces, sha256 {manifest.sha256[:12]})")
+    console.print(f"{order.out / manifest.file} ({len(Shard(shard))} faces, sha256 {manifest.sha256[:12]})")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stream_guard.errors import ConfigError, UnsupportedMedia
 from stream_guard.faces.align import crop_matrix, cut, landmark_box
-from stream_guard.training.landmarks import Landmarker
+from stream_guard.training.landmarks import LargestFace
 
 __all__ = ["Clip", "face_crops", "find_clips", "sample_frames"]
 
@@ -112,7 +112,7 @@ def sample_frames(clip: Clip, count: int) -> Iterator[NDArray[np.uint8]]:
         raise UnsupportedMedia(f"{clip.path} cannot be decoded") from error
 
 
-def face_crops(clip: Clip, landmarker: Landmarker, *, size: int, margin: float, count: int) -> NDArray[np.uint8]:
+def face_crops(clip: Clip, landmarker: LargestFace, *, size: int, margin: float, count: int) -> NDArray[np.uint8]:
     """Return the largest face of each sampled frame, aligned; frames without a face are left out.
 
     Returns:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream_guard.errors import ConfigError, UnsupportedMedia
 from stream_guard.models.manifest import Manifest
 from stream_guard.training.accuracy import Estimate, auc, bootstrap, equal_error_rate, hit_rate
 from stream_guard.training.clips import Clip, face_crops
-from stream_guard.training.landmarks import Landmarker
+from stream_guard.training.landmarks import LargestFace
+from stream_guard.training.predictor import Predictor
 
 __all__ = [
     "ClipScore",
@@ -23,12 +22,8 @@ __all__ = [
     "as_json",
     "compare",
     "false_alarms",
-    "onnx_predictor",
     "score_clips",
 ]
-
-Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""From crops, uint8 (n, size, size, 3), to logits, float32 (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +81,10 @@ class RealFootage:
     clip_rate: float
 
 
-def onnx_predictor(model: Path, *, threads: int = 0, batch: int = 16) -> Predictor:
-    """Return a function that runs an exported model with ONNX Runtime on the CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-
-    def predict(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        parts = [
-            session.run(["logits"], {"faces": crops[start : start + batch]})[0]
-            for start in range(0, len(crops), batch)
-        ]
-        return np.concatenate([np.zeros(0, np.float32), *parts])
-
-    return predict
-
-
 def score_clips(
     clips: list[Clip],
     predict: Predictor,
-    landmarker: Landmarker,
+    landmarker: LargestFace,
     manifest: Manifest,
     *,
     frames: int = 24,

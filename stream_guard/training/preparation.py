@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stream_guard.errors import ConfigError
 from stream_guard.faces.align import landmark_box
-from stream_guard.training.landmarks import Landmarker
+from stream_guard.training.landmarks import LargestFace
 from stream_guard.training.shard import PreparedFace, Shard, ShardWriter
 
 __all__ = ["find_pictures", "person_of", "prepare", "surroundings"]
@@ -72,7 +72,7 @@ def surroundings(rgb: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> Prep
 def prepare(
     folder: Path,
     out: Path,
-    landmarker: Landmarker,
+    landmarker: LargestFace,
     *,
     progress: Callable[[int, int], None] = lambda done, all: None,
 ) -> Shard:
@@ -101,7 +101,7 @@ def prepare(
     return shard
 
 
-def _read(picture: Path, landmarker: Landmarker) -> PreparedFace | None:
+def _read(picture: Path, landmarker: LargestFace) -> PreparedFace | None:
     bgr = cv2.imread(str(picture), cv2.IMREAD_COLOR)
     if bgr is None:
         return None

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.models.manifest import DataSet, Manifest, Measurement
+from stream_guard.models.manifest import Calibration, DataSet, Manifest, Measurement
 from stream_guard.training.calibrate import calibrate, thresholds
 from stream_guard.training.clips import Clip, face_crops
 from stream_guard.training.dataset import Recipe, Twins
-from stream_guard.training.evaluate import Comparison, Predictor, RealFootage, onnx_predictor
-from stream_guard.training.export import export
-from stream_guard.training.landmarks import Landmarker
+from stream_guard.training.evaluate import Comparison, RealFootage
+from stream_guard.training.export import compare, export
+from stream_guard.training.landmarks import LargestFace
 from stream_guard.training.network import MEAN, STD, Detector
+from stream_guard.training.predictor import Predictor, loaded, predictor
 from stream_guard.training.shard import Shard
 
 __all__ = ["footage_logits", "held_out_logits", "measurements", "release", "write_manifest"]
@@ -46,7 +47,7 @@ def release(
     made_by: str,
     terms: dict[str, str] | None = None,
     footage: list[Path] | None = None,
-    landmarker: Landmarker | None = None,
+    landmarker: LargestFace | None = None,
 ) -> Manifest:
     """Export, calibrate and describe a detector.
 
@@ -64,20 +65,12 @@ def release(
 
     Raises:
         ModelError: the exported file does not agree with the network.
+        EngineUnavailable: no engine can run here.
         ConfigError: the model cannot be calibrated.
     """
     out.mkdir(parents=True, exist_ok=True)
     model = out / f"{name}.onnx"
     export(detector, model, size=recipe.size)
-    predict = onnx_predictor(model)
-    real, fake = held_out_logits(predict, shard, recipe)
-    clips = footage_logits(predict, footage, landmarker, recipe) if footage and landmarker else []
-    fitted_on = (
-        f"{len(real)} held-out still faces and their forged twins, {recipe.codec_share:.0%} of them compressed"
-    )
-    if clips and footage:
-        fitted_on += f"; bias and thresholds on {len(clips)} clips of real footage ({footage[0].parent.name})"
-    calibration = calibrate(real, fake, clips, fitted_on=fitted_on)
     manifest = Manifest(
         name=name,
         version=version,
@@ -93,12 +86,25 @@ def release(
         patch_grid=recipe.grid,
         min_face_px=_MIN_FACE_PX,
         parameters=sum(parameter.numel() for parameter in detector.parameters()),
-        calibration=calibration,
-        thresholds=thresholds(calibration, clips or [real]),
+        calibration=Calibration(),
         data=(*_data(Shard(shard), terms or {}), *_footage(footage or [], terms or {})),
         data_sha256=Shard(shard).digest(),
         made_by=made_by,
         limits=_LIMITS,
+    )
+    with loaded(model, manifest) as engine:
+        compare(detector, engine, size=recipe.size)
+        predict = predictor(engine)
+        real, fake = held_out_logits(predict, shard, recipe)
+        clips = footage_logits(predict, footage, landmarker, recipe) if footage and landmarker else []
+    fitted_on = (
+        f"{len(real)} held-out still faces and their forged twins, {recipe.codec_share:.0%} of them compressed"
+    )
+    if clips and footage:
+        fitted_on += f"; bias and thresholds on {len(clips)} clips of real footage ({footage[0].parent.name})"
+    calibration = calibrate(real, fake, clips, fitted_on=fitted_on)
+    manifest = manifest.model_copy(
+        update={"calibration": calibration, "thresholds": thresholds(calibration, clips or [real])}
     )
     write_manifest(manifest, out / f"{name}.json")
     return manifest
@@ -116,7 +122,7 @@ def held_out_logits(
 
 
 def footage_logits(
-    predict: Predictor, videos: list[Path], landmarker: Landmarker, recipe: Recipe
+    predict: Predictor, videos: list[Path], landmarker: LargestFace, recipe: Recipe
 ) -> list[NDArray[np.float32]]:
     """Return the logits of each video's sampled frames; videos without a face are left out."""
     found = [

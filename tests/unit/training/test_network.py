@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
 from stream_guard.errors import ModelError
-from stream_guard.training import export as exporting
-from stream_guard.training.export import export, folded
+from stream_guard.testing.engines import make_manifest
+from stream_guard.training.export import compare, export, folded
 from stream_guard.training.network import Detector
+from stream_guard.training.predictor import loaded, predictor
 
 pytestmark = pytest.mark.unit
 
@@ -80,16 +80,14 @@ def test_export_is_small_dynamic_and_agrees(detector, tmp_path, monkeypatch):
     assert b".py" not in path.read_bytes()  # no traces of the machine that trained
     weights = {weight.data_type for weight in onnx.load(path).graph.initializer if len(weight.dims) == 4}
     assert onnx.TensorProto.FLOAT16 in weights
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert session.get_inputs()[0].type == "tensor(uint8)"
-    faces = random_faces(3)
-    logits, patches = session.run(["logits", "patches"], {"faces": faces.numpy()})
-    assert logits.dtype == patches.dtype == np.float32
+    faces = random_faces(19)  # more than one batch
     with torch.inference_mode():
         expected = folded(detector)(faces)
-    np.testing.assert_allclose(logits, expected.logits, atol=1e-3)
-    np.testing.assert_allclose(patches, expected.patches, atol=1e-3)
-
-    other = folded(Detector())
-    with pytest.raises(ModelError, match="differs from the network"):
-        exporting._compare(other, path, 64)
+    with loaded(path, make_manifest(size=64, patch_grid=4)) as engine:
+        np.testing.assert_allclose(predictor(engine)(faces.numpy()), expected.logits, atol=1e-3)
+        assert predictor(engine)(faces.numpy()[:0]).shape == (0,)
+        compare(detector, engine, size=64)
+        with pytest.raises(ModelError, match=r"logits differs from the network by \d"):
+            compare(Detector(), engine, size=64)
+    with loaded(path, make_manifest(size=64)) as engine, pytest.raises(ModelError, match="gives no patches"):
+        compare(detector, engine, size=64)
