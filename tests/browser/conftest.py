@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ import stream_guard
 from stream_guard.protocol.messages import Hello, ModelReport, ServerMessage, Subscribe
 
 PAGES = Path(stream_guard.__file__).parent / "server" / "pages"
-CHROMIUM = Path("/usr/bin/chromium")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -39,13 +40,14 @@ ARGUMENTS = [
 ]
 POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
-    "media-src 'self' blob: mediastream:; style-src 'self'; script-src 'self'"
+    "media-src 'self' blob: mediastream:; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
 )
 HELLO = Hello(
     server="stream-guard 0.1.0",
     engine="onnxruntime",
-    device="CPU, 2 cores",
-    model=ModelReport(name="lite0", version="0.1", status="preview", sha256="0" * 64, min_face_px=64),
+    device="cpu",
+    model=ModelReport(name="default", version="0.1.0", status="preview", sha256="0" * 64, min_face_px=56),
     budget_ms=33,
 )
 
@@ -57,6 +59,7 @@ class Site:
         hello: what new clients are greeted with.
         opening: what they are told next.
         subscriptions: what clients asked for, in order.
+        token: what clients must show; None asks for none.
         tokens: the ``token`` of every websocket, in order.
         whip_status: what ``POST /whip`` answers; 201 makes it a real WebRTC peer that swallows the picture.
         whip_text: the body where it is not 201.
@@ -67,6 +70,7 @@ class Site:
         self.hello: Hello | None = HELLO
         self.opening: list[ServerMessage] = []
         self.subscriptions: list[Subscribe] = []
+        self.token: str | None = None
         self.tokens: list[str | None] = []
         self.whip_status = 201
         self.whip_text = ""
@@ -115,6 +119,16 @@ class Site:
                 with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                     await client.send_text(text)
 
+    async def turn_away(self) -> None:
+        """Close every websocket; new ones are welcome."""
+        for client in list(self._clients):
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+                await client.close(1001)
+
+    async def hang_up(self) -> None:
+        """End every WebRTC connection from this side."""
+        await asyncio.gather(*(peer.close() for peer in self._peers.values()))
+
     async def connected(self, count: int = 1) -> None:
         """Wait until that many clients are connected."""
         async with asyncio.timeout(10):
@@ -149,6 +163,9 @@ class Site:
     async def _talk(self, client: WebSocket) -> None:
         await client.accept()
         self.tokens.append(client.query_params.get("token"))
+        if self.token not in (None, self.tokens[-1]):
+            await client.close(4401, "show the server's token, as Authorization: Bearer or ?token=")
+            return
         for message in [self.hello, *self.opening]:
             if message is not None:
                 await client.send_text(message.model_dump_json())
@@ -164,6 +181,8 @@ class Site:
     async def _begin(self, request: Request) -> Response:
         self.requests.append(("POST", request.url.path, request.headers.get("authorization")))
         offer = (await request.body()).decode()
+        if self.token is not None and request.headers.get("authorization") != f"Bearer {self.token}":
+            return PlainTextResponse("show the server's token", status_code=401)
         if self.whip_status != 201:
             return PlainTextResponse(self.whip_text, status_code=self.whip_status)
         self._made += 1
@@ -199,12 +218,13 @@ async def site() -> AsyncIterator[Site]:
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """Where Chromium is. Without one the test is skipped, and fails under CI."""
-    if not CHROMIUM.exists():
-        missing = f"Chromium is not installed at {CHROMIUM}"
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        missing = f"no browser is on the PATH: {', '.join(BROWSERS)}"
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)
-    return str(CHROMIUM)
+    return path
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ __all__ = [
     "gallery",
     "scores",
     "session",
+    "small",
     "stats",
 ]
 
@@ -62,7 +63,7 @@ CANNOT_JUDGE = face(
     state=State.CANNOT_JUDGE,
     authenticity=None,
     box=(0.4, 0.3, 0.03, 0.0528),  # 38 px of 1280 by 720
-    reasons=(Reason.FACE_TOO_SMALL, Reason.LOW_BITRATE),
+    reasons=(Reason.FACE_TOO_SMALL, Reason.DARK),
 )
 
 
@@ -80,6 +81,12 @@ def gallery(side: int) -> list[FaceReport]:
             case _:
                 faces.append(face(place + 1, box=box))
     return faces
+
+
+def small(id: int, pixels: int = 38) -> FaceReport:
+    """A face of so many pixels of 1280 by 720, which is too few."""
+    box = (0.03 * id, 0.3, pixels / 1280, pixels / 720)
+    return face(id, State.CANNOT_JUDGE, None, box=box, reasons=(Reason.FACE_TOO_SMALL,))
 
 
 def scores(*faces: FaceReport, session: str = "c1", degraded: bool = False, age_ms: float = 40.0) -> Scores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode
 from io import BytesIO
 
@@ -12,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from stream_guard.scoring.observation import State
 from tests.browser.conftest import Site
-from tests.browser.examples import AUTHENTIC, CANNOT_JUDGE, SYNTHETIC, face, gallery, scores, session
+from tests.browser.examples import AUTHENTIC, CANNOT_JUDGE, SYNTHETIC, face, gallery, scores, session, small
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
 
@@ -76,10 +77,20 @@ async def test_cannot_judge_says_why_and_what_to_do(site: Site, page: Page) -> N
     row = page.locator("#faces li")
     await expect(row).to_contain_text("Cannot judge")
     await expect(row).to_contain_text("no score")
-    await expect(row).to_contain_text("Face too small: 38 px, 64 px are needed.")
+    await expect(row).to_contain_text("Face too small: 38 px, 56 px are needed.")
     await expect(row).to_contain_text("Enlarge the tile, pin the speaker, or move closer.")
     await expect(row.locator(".face-bar")).to_be_hidden()
     await expect(page.locator("#alarm")).to_be_empty()
+
+
+async def test_many_small_faces_are_told_once_what_to_do(site: Site, page: Page) -> None:
+    await watch_camera(site, page)
+    await site.say(scores(AUTHENTIC, *(small(number) for number in range(2, 26))))
+    rows = page.locator("#faces li")
+    await expect(rows).to_have_count(2)
+    await expect(rows.last).to_contain_text("24 faces")
+    await expect(rows.last).to_contain_text("Faces too small: 38 px, 56 px are needed.")
+    await expect(rows.last).to_contain_text("Enlarge the tile, pin the speaker")
 
 
 async def test_boxes_are_drawn_over_the_preview(site: Site, page: Page) -> None:
@@ -186,7 +197,7 @@ async def test_a_page_that_is_not_secure_says_so(site: Site, page: Page) -> None
     [
         (406, "no codec that is understood here: VP8 or H264, please", "VP8 or H264, please"),
         (400, "<script>alert(1)</script>", "<script>alert(1)</script>"),
-        (401, "", "The server wants a token."),
+        (403, "pages of another origin may not reach this server", "pages of another origin may not"),
         (503, "", "It answered 503."),
     ],
 )
@@ -230,6 +241,89 @@ async def test_the_picture_is_sent_again_after_a_restart(
     ]
     await site.say(session("c2"), scores(SYNTHETIC, session="c2"))
     await expect(page.locator("#faces li")).to_contain_text("Likely synthetic")
+
+
+async def posted(site: Site, count: int) -> None:
+    """Wait until so many offers have come."""
+    async with asyncio.timeout(15):
+        while len([method for method, _, _ in site.requests if method == "POST"]) < count:
+            await asyncio.sleep(0.05)
+
+
+async def fail_connection(page: Page) -> None:
+    """Let the newest connection fail as it does some 15 s after the server is gone."""
+    await page.evaluate(
+        """() => {
+            const peer = window.peers[window.peers.length - 1];
+            Object.defineProperty(peer, "connectionState", { value: "failed" });
+            peer.onconnectionstatechange();
+        }"""
+    )
+
+
+KEEP_PEERS = """
+window.peers = [];
+const Peer = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Peer {
+    constructor(...given) { super(...given); window.peers.push(this); }
+};
+"""
+
+
+async def test_an_outage_longer_than_the_connection_is_survived(
+    site: Site, page: Page, expected_errors: list[str]
+) -> None:
+    """The connection fails while nobody answers: the picture goes out again once somebody does."""
+    expected_errors.append("ERR_CONNECTION_REFUSED")
+    await page.add_init_script(KEEP_PEERS)
+    await watch_camera(site, page)
+    await site.stop()
+    await expect(page.locator("#standing")).to_have_text("Connection lost · retrying")
+    await fail_connection(page)
+    await expect(page.locator("#problem")).to_contain_text("The server does not answer.")
+    await site.start()
+    await site.connected()
+    await posted(site, 2)
+    await site.say(session("c2"), scores(SYNTHETIC, session="c2"))
+    await expect(page.locator("#faces li")).to_contain_text("Likely synthetic")
+    await expect(page.locator("#problem")).to_be_hidden()
+
+
+async def test_a_server_that_refuses_for_a_while_is_asked_again(
+    site: Site, page: Page, expected_errors: list[str]
+) -> None:
+    expected_errors.append("Failed to load resource")
+    await page.add_init_script(KEEP_PEERS)
+    await watch_camera(site, page)
+    site.whip_status, site.whip_text = 503, "too many sessions"
+    await site.hang_up()
+    await fail_connection(page)
+    await expect(page.locator("#problem")).to_contain_text("too many sessions")
+    await expect(page.locator("#standing")).to_have_text("The picture is not being sent. Trying again…")
+    await site.turn_away()
+    await posted(site, 3)
+    site.whip_status = 201
+    await posted(site, 4)
+    await expect(page.locator("#problem")).to_be_hidden()
+    assert await page.evaluate("window.peers.filter((one) => one.connectionState !== 'closed').length") <= 2
+
+
+async def test_a_new_token_meanwhile_is_asked_for(site: Site, page: Page, expected_errors: list[str]) -> None:
+    """The server came back with another token: the picture waits for it, and goes on."""
+    expected_errors.append("Failed to load resource")
+    await page.add_init_script(KEEP_PEERS)
+    site.token = "old-token"
+    await watch_camera(site, page, "?token=old-token")
+    site.token = "new-token"
+    await site.turn_away()
+    await fail_connection(page)
+    await expect(page.get_by_text("The one it was given is not right.")).to_be_visible()
+    await page.get_by_label("Token", exact=True).fill("new-token")
+    await page.get_by_role("button", name="Use it").click()
+    await posted(site, 3)
+    assert site.requests[-1] == ("POST", "/whip", "Bearer new-token")
+    await expect(page.locator("#problem")).to_be_hidden()
+    await expect(page.locator("#token")).to_be_hidden()
 
 
 async def test_a_session_that_ends_at_the_server_says_why(site: Site, page: Page) -> None:

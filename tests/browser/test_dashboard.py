@@ -38,10 +38,10 @@ async def test_hello_says_what_runs(site: Site, page: Page) -> None:
     facts = page.get_by_label("Server")
     for words in (
         "stream-guard 0.1.0",
-        "onnxruntime on CPU, 2 cores",
-        "lite0 0.1",
+        "onnxruntime on cpu",
+        "default 0.1.0",
         "preview",
-        "64 px",
+        "56 px",
         "33 ms a frame",
     ):
         await expect(facts).to_contain_text(words)
@@ -51,7 +51,7 @@ async def test_hello_says_what_runs(site: Site, page: Page) -> None:
 
 async def test_every_number_of_the_wire_is_there(site: Site, page: Page) -> None:
     await open_dashboard(site, page)
-    await site.say(session(), stats(superseded=12, decode_error=1), scores(SYNTHETIC, degraded=True))
+    await site.say(session(), stats(superseded=12, expired=1), scores(SYNTHETIC, degraded=True))
     for name, value in {
         "Frames in": "29.9fps",
         "Scored": "29.8fps",
@@ -71,7 +71,7 @@ async def test_every_number_of_the_wire_is_there(site: Site, page: Page) -> None
         "admitted": "10,33099.9 %",
         "scored": "10,31199.7 %",
         "superseded": "120.1 %, overtaken by a newer frame",
-        "decode error": "10.0 %, arrived damaged",
+        "expired": "10.0 %, past its deadline",
     }.items():
         await expect(frames.locator(f"[data-count='{name}']")).to_contain_text(words)
     await expect(page.locator("#stages tr")).to_have_text(

@@ -22,6 +22,7 @@ from tests.browser.examples import (
     gallery,
     scores,
     session,
+    small,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
@@ -81,7 +82,7 @@ async def test_cannot_judge_is_no_verdict(site: Site, page: Page) -> None:
     await show(site, page, "", CANNOT_JUDGE)
     row = page.get_by_role("listitem")
     await expect(row).to_contain_text("Cannot judge")
-    await expect(row).to_contain_text("Face too small: 38 px, 64 px are needed · Picture too compressed")
+    await expect(row).to_contain_text("Face too small: 38 px, 56 px are needed: pin or enlarge · Too dark")
     await expect(row).not_to_contain_text("%")
     seen = await pixels(page)
     assert [share(seen, colour) for colour in (AUTHENTIC_GREEN, SUSPICIOUS_ORANGE, SYNTHETIC_RED)] == [0, 0, 0]
@@ -186,6 +187,55 @@ async def test_a_gallery_lists_alarms_first_and_counts_the_rest(site: Site, page
     await expect(page.locator("#note")).to_have_text(
         "faces in turn, each scored 10.0 times a second · preview model"
     )
+
+
+async def test_what_to_do_about_small_faces_is_never_crowded_out(site: Site, page: Page) -> None:
+    await show(site, page, "", *(face(number) for number in range(1, 9)), small(9))
+    rows = page.get_by_role("listitem")
+    await expect(rows).to_have_count(4)
+    await expect(rows.last).to_have_text(
+        "Cannot judgeFace 9Face too small: 38 px, 56 px are needed: pin or enlarge"
+    )
+
+
+async def test_many_small_faces_share_a_row(site: Site, page: Page) -> None:
+    crowd = [small(number, 20 + number) for number in range(3, 26)]
+    await show(site, page, "", face(1, State.SYNTHETIC, 0.04), face(2), *crowd)
+    rows = page.get_by_role("listitem")
+    await expect(rows).to_have_count(3)
+    await expect(rows.last).to_have_text(
+        "Cannot judge23 facesFaces too small: 23 to 45 px, 56 px are needed: pin or enlarge"
+    )
+    await expect(page.locator("#more")).to_be_hidden()
+    await site.say(scores(face(1, State.SYNTHETIC, 0.04), face(2), *crowd[:2]))
+    await expect(rows).to_have_count(4)
+    await expect(rows.last).to_contain_text("Face 4Face too small: 24 px")
+
+
+async def test_a_warning_is_not_crowded_out_by_small_faces(site: Site, page: Page) -> None:
+    await show(site, page, "max=1", face(1, State.SUSPICIOUS, 0.4), *(small(number) for number in range(2, 9)))
+    await expect(page.get_by_role("listitem")).to_contain_text("Suspicious")
+    await expect(page.locator("#more")).to_have_text("8 faces: 1 suspicious, 7 cannot be judged")
+
+
+async def test_a_missing_token_is_asked_for_in_a_window(site: Site, page: Page) -> None:
+    site.token = "s3cret-token"
+    await page.goto(f"{site.url}/overlay?opaque=1")
+    await page.get_by_label("Token", exact=True).fill("s3cret-token")
+    await page.keyboard.press("Enter")
+    await site.connected()
+    await expect(page.locator("#token")).to_be_hidden()
+    await expect(page.locator("#pill")).to_have_text("No call yet")
+
+
+@pytest.mark.parametrize(("query", "pill"), [("", "The server wants its token"), ("empty=0", "")])
+async def test_a_missing_token_puts_no_form_on_a_stream(site: Site, page: Page, query: str, pill: str) -> None:
+    site.token = "s3cret-token"
+    await page.add_init_script("window.obsstudio = {}")
+    await page.goto(f"{site.url}/overlay?{query}")
+    await expect(page.locator("body")).to_have_attribute("data-standing", "lost")
+    await expect(page.locator("#pill")).to_have_text(pill)
+    await expect(page.locator("#token")).to_be_hidden()
 
 
 async def test_states_and_max_narrow_the_list(site: Site, page: Page) -> None:

@@ -153,6 +153,63 @@ async def test_links_carry_the_token(site: Site, page: Page) -> None:
     assert set(site.tokens) == {"s3cret"}
 
 
+@pytest.mark.parametrize("path", ["/", "/dashboard", "/overlay"])
+async def test_a_missing_token_is_asked_for(site: Site, page: Page, path: str) -> None:
+    site.token = "s3cret-token"
+    await page.goto(site.url + path)
+    form = page.get_by_role("form", name="This server wants its token")
+    field = form.get_by_label("Token", exact=True)
+    await expect(field).to_have_attribute("type", "password")
+    await expect(field).to_be_focused()
+    await page.keyboard.type("wrong")
+    await page.keyboard.press("Enter")
+    await expect(form).to_contain_text("The one it was given is not right.")
+    await field.fill("s3cret-token")
+    await form.get_by_role("button", name="Use it").click()
+    await site.connected()
+    await expect(form).to_be_hidden()
+    assert set(site.tokens[:-1]) == {None, "wrong"}
+    assert site.tokens[-1] == "s3cret-token"
+    await page.reload()
+    await site.connected()
+    assert site.tokens[-1] == "s3cret-token", "this tab remembers it"
+    assert await page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
+    other = await page.context.new_page()
+    await other.goto(site.url + path)
+    await expect(other.get_by_role("form")).to_be_visible()
+
+
+async def test_a_typed_token_takes_the_place_of_a_wrong_one(site: Site, page: Page) -> None:
+    site.token = "s3cret-token"
+    await page.goto(f"{site.url}/dashboard?token=old&session=c1")
+    await page.get_by_label("Token", exact=True).fill("s3cret-token")
+    await page.get_by_role("button", name="Use it").click()
+    await site.connected()
+    await expect(page).to_have_url(f"{site.url}/dashboard?session=c1")
+    await page.get_by_role("link", name="Overlay").click()
+    await expect(page).to_have_url(f"{site.url}/overlay?token=s3cret-token")
+    await expect(page.locator("#pill")).to_have_text("No call yet")
+
+
+async def test_whip_asks_for_the_token_too(site: Site, page: Page, expected_errors: list[str]) -> None:
+    expected_errors.append("401")
+    await page.goto(site.url)
+    await site.connected()
+    site.token = "s3cret-token"
+    camera = page.get_by_role("button", name="Use the camera")
+    await camera.click()
+    await expect(page.locator("#problem")).to_contain_text("The server wants its token.")
+    await page.get_by_label("Token", exact=True).fill("s3cret-token")
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.locator("#token")).to_be_hidden()
+    await camera.click()
+    await expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    assert [shown for _, _, shown in site.requests] == [None, "Bearer s3cret-token"]
+    await expect(page.get_by_role("link", name="Overlay")).to_have_attribute(
+        "href", "/overlay?session=c1&token=s3cret-token"
+    )
+
+
 CLIENT = """
 async ({ script, options }) => {
     const { connect } = await import("/pages/stream-guard.js");

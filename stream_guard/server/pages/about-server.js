@@ -7,6 +7,7 @@ export function showConnection(element, guard) {
   element.dataset.status = guard.status;
   if (guard.status === "open") say(element, guard.problem || "Connected");
   else if (guard.status === "connecting") say(element, "Connecting…");
+  else if (guard.wantsToken) say(element, guard.problem);
   else if (guard.status === "lost") say(element, `${guard.problem} Trying again…`);
   else say(element, guard.problem || "Not connected");
 }

@@ -2,7 +2,7 @@
 
 import { connect } from "./stream-guard.js";
 import { Alarm } from "./alarm.js";
-import { byId, fitCanvas, linkPages, make, pageToken, say, throttled, withToken } from "./elements.js";
+import { byId, fitCanvas, linkPages, make, say, throttled, withToken } from "./elements.js";
 import { drawBoxes, placed } from "./boxes.js";
 import { FaceList } from "./face-list.js";
 import { openFloating } from "./floating.js";
@@ -10,14 +10,18 @@ import { askFor } from "./picture.js";
 import { Sender } from "./whip.js";
 import { showConnection, showModel } from "./about-server.js";
 import { standing } from "./standing.js";
+import { pageToken } from "./token.js";
+import { TokenForm } from "./token-form.js";
 import { summary } from "./words.js";
 
 const SETTLE_MS = 2500; // After the server is back: how long our session may take to be heard of again.
+const AGAIN_MS = 5000; // After the server refused the picture while we were connected.
 const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
 
-const guard = connect();
+const guard = connect(undefined, { token: pageToken() });
 const list = new FaceList(byId("faces"), { detail: true });
 const alarm = new Alarm(byId("alarm"));
+const tokenForm = new TokenForm(byId("token"), guard, linkPages);
 const soon = throttled(draw, 8);
 
 let stream = null;
@@ -25,7 +29,9 @@ let sender = null;
 let floating = null;
 let sending = null;
 let heardOf = false;
-let wasLost = false;
+let wasLost = false; // The server may have forgotten us since the picture was sent.
+let unsent = false; // The last attempt to send failed.
+let again = 0;
 
 byId("share-window").addEventListener("click", () => begin("window"));
 byId("share-tab").addEventListener("click", () => begin("browser"));
@@ -51,7 +57,8 @@ guard.on("session", (session) => {
 });
 guard.on("hello", (hello) => {
   showModel(byId("model"), hello);
-  if (sender && wasLost) setTimeout(resend, SETTLE_MS);
+  if (unsent) resend();
+  else if (sender && wasLost) setTimeout(resend, SETTLE_MS);
 });
 guard.on("status", (status) => {
   wasLost = wasLost || status === "lost";
@@ -73,11 +80,13 @@ async function begin(what) {
     watchTrack(stream.getVideoTracks()[0]);
     byId("preview").srcObject = stream;
     await send(what === "camera" ? 4000 : 6000);
+    if (!stream) return; // It ended while the server was answering.
     byId("start").hidden = true;
     byId("live").hidden = false;
     byId("stop").focus();
   } catch (error) {
     await end([error.message, error.detail || error.todo || ""]);
+    if (error.wantsToken) tokenForm.ask();
   } finally {
     buttons.forEach((button) => { button.disabled = false; });
     draw();
@@ -85,9 +94,16 @@ async function begin(what) {
 }
 
 async function send(maxKbps) {
-  [heardOf, wasLost] = [false, false];
-  sender = new Sender(stream, { token: pageToken(), maxKbps, onfailed: () => resend(true) });
-  await sender.start();
+  const fresh = new Sender(stream, { token: pageToken(), maxKbps, onfailed: () => resend(true) });
+  sender = fresh;
+  heardOf = false;
+  try {
+    await fresh.start();
+  } catch (error) {
+    if (sender === fresh) throw error;
+  }
+  if (sender !== fresh) return; // It ended, or is being sent anew, since the server was asked.
+  [wasLost, unsent] = [false, false];
   byId("overlay-link").href = withToken("/overlay", sender.session ? { session: sender.session } : {});
 }
 
@@ -95,22 +111,33 @@ async function send(maxKbps) {
 async function resend(surely = false) {
   if (!sender || !stream) return;
   if (!surely && heardOf && view() && !view().isStale()) return;
-  const { maxKbps } = sender;
-  await sender.stop();
-  if (!stream) return;
+  clearTimeout(again);
+  const before = sender;
+  await before.stop();
+  if (sender !== before) return; // It ended, or is being sent anew already.
   try {
-    await send(maxKbps);
-    problem();
+    await send(before.maxKbps);
+    if (!unsent) problem();
   } catch (error) {
-    problem(error.message, error.detail || "");
+    failed(error);
   }
+}
+
+/** The picture stands, but does not get out: a `hello` sends it again, and so does time while we are connected. */
+function failed(error) {
+  unsent = true;
+  problem(error.message, error.detail || "");
+  if (error.wantsToken) tokenForm.ask();
+  else if (guard.status === "open") again = setTimeout(resend, AGAIN_MS);
 }
 
 async function end(why) {
   const [ending, picture] = [sender, stream];
+  clearTimeout(again);
   sender = null;
   stream = null;
   sending = null;
+  unsent = false;
   if (floating) floating.close();
   if (picture) picture.getTracks().forEach((track) => track.stop());
   byId("preview").srcObject = null;
@@ -169,7 +196,8 @@ function draw() {
   if (!sender) return;
   const { faces, context, now, current } = read();
   list.show(faces, context);
-  const words = now.kind === "no-session" ? "Waiting for the first score…" : now.trouble || now.empty;
+  const words = now.kind !== "no-session" ? now.trouble || now.empty
+    : unsent ? "The picture is not being sent. Trying again…" : "Waiting for the first score…";
   say(byId("standing"), words || summary(faces));
   byId("standing").toggleAttribute("data-trouble", Boolean(now.trouble));
   say(byId("keeping-up"), keepingUp(current, faces));

@@ -7,11 +7,13 @@ import { drawLog, drawTimelines, legend } from "./session-faces.js";
 import { drawFunnel, drawStages, drawTiles } from "./session-frames.js";
 import { showConnection } from "./about-server.js";
 import { Chosen, standing } from "./standing.js";
+import { pageToken } from "./token.js";
+import { TokenForm } from "./token-form.js";
 import { sessionWord, summary } from "./words.js";
 
 const MOST = 16; // Sessions whose history is kept.
 
-const guard = connect();
+const guard = connect(undefined, { token: pageToken() });
 const histories = new Map();
 let picked = new URLSearchParams(location.search).get("session");
 let chosen = new Chosen(guard, picked);
@@ -30,6 +32,7 @@ addEventListener("resize", soon);
 byId("span").addEventListener("change", soon);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);
 linkPages();
+new TokenForm(byId("token"), guard, linkPages);
 byId("legend").append(...legend());
 draw();
 

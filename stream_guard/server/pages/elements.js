@@ -1,5 +1,7 @@
 /** The few lines every page needs to build and change what is shown. Text only ever becomes text, never HTML. */
 
+import { pageToken } from "./token.js";
+
 /** Make an element: `make("p", {class: "note"}, "text", child)`. A key starting with "on" is a listener. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -20,11 +22,6 @@ export function say(element, text) {
 /** The element with this id. */
 export function byId(id) {
   return document.getElementById(id);
-}
-
-/** The token this page was opened with, or null. */
-export function pageToken() {
-  return new URLSearchParams(location.search).get("token");
 }
 
 /** An address on this server that carries the page's token along. */

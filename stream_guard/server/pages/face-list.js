@@ -1,8 +1,11 @@
 /** The faces of one session as a list: shape, word, score, and why not where there is none. */
 
 import { shape } from "./shapes.js";
-import { ageWords, byUrgency, explain, scoreWords, stateWord } from "./words.js";
+import { faceRows } from "./face-rows.js";
+import { ageWords, explain, explainSize, scoreWords, stateWord } from "./words.js";
 import { make, say } from "./elements.js";
+
+const SMALL = "small";
 
 /** A list in `root` (an `ol`). Rows are kept between updates, so that nothing flickers. */
 export class FaceList {
@@ -22,27 +25,32 @@ export class FaceList {
   /**
    * Show these faces.
    *
-   * @param {object[]} faces as a View gives them; at most `max` are shown, the most urgent first.
+   * @param {object[]} faces as a View gives them; at most `max` rows are shown, the most urgent first.
    * @param {{transport: object, model: ?object, ageMs: ?number, max?: number, numbered?: boolean}} context
    * @returns {number} how many are left out.
    */
   show(faces, context) {
-    const shown = byUrgency(faces).slice(0, context.max || faces.length);
-    const ids = new Set(shown.map((face) => face.id));
-    for (const [id, row] of this.#rows) {
-      if (ids.has(id)) continue;
+    const shown = faceRows(faces, context.max || faces.length);
+    const keys = new Set(shown.map(keyOf));
+    for (const [key, row] of this.#rows) {
+      if (keys.has(key)) continue;
       row.root.remove();
-      this.#rows.delete(id);
+      this.#rows.delete(key);
     }
-    shown.forEach((face, place) => {
-      if (!this.#rows.has(face.id)) this.#rows.set(face.id, new Row(this.#detail));
-      const row = this.#rows.get(face.id);
-      row.show(face, context);
+    shown.forEach((together, place) => {
+      const key = keyOf(together);
+      if (!this.#rows.has(key)) this.#rows.set(key, new Row(this.#detail));
+      const row = this.#rows.get(key);
+      row.show(together, context);
       const there = this.#root.children[place];
       if (there !== row.root) this.#root.insertBefore(row.root, there || null);
     });
-    return faces.length - shown.length;
+    return faces.length - shown.flat().length;
   }
+}
+
+function keyOf(together) {
+  return together.length > 1 ? SMALL : together[0].id;
 }
 
 class Row {
@@ -70,7 +78,9 @@ class Row {
     this.#parts = parts;
   }
 
-  show(face, { transport, model, ageMs, numbered = true }) {
+  show(together, { transport, model, ageMs, numbered = true }) {
+    const [face] = together;
+    const many = together.length > 1;
     const { mark, word, who, score } = this.#parts;
     if (face.state !== this.#state) {
       this.#state = face.state;
@@ -78,22 +88,23 @@ class Row {
       mark.replaceChildren(shape(face.state));
       say(word, stateWord(face.state));
     }
-    this.root.dataset.face = face.id;
-    say(who, numbered ? `Face ${face.id}` : "");
+    this.root.dataset.face = together.map(({ id }) => id).join(" ");
+    say(who, many ? `${together.length} faces` : numbered ? `Face ${face.id}` : "");
     const judged = face.state !== "cannot_judge";
     const old = face.state === "stale";
     const age = ageMs === null ? "" : old ? `last score ${ageWords(ageMs)} ago` : `${ageWords(ageMs)} old`;
     const numbers = judged ? scoreWords(face) : this.#detail ? "no score" : "";
     const parts = [old ? "" : numbers, old || this.#detail ? age : ""];
     say(score, parts.filter(Boolean).join(" · "));
-    this.#drawReasons(judged ? [] : explain(face, transport, model));
+    const why = many ? [explainSize(together, transport, model)] : explain(face, transport, model);
+    this.#drawReasons(judged ? [] : why);
     this.#drawBar(judged ? face : { authenticity: null });
   }
 
   #drawReasons(reasons) {
     const { why } = this.#parts;
     if (!this.#detail) {
-      say(why, reasons.map(({ short }) => short).join(" · "));
+      say(why, reasons.map(({ short, brief }) => (brief ? `${short}: ${brief}` : short)).join(" · "));
       return;
     }
     const lines = reasons.map(({ short, todo }) => make("span", { class: "reason" }, make("b", {}, `${short}. `), todo));

@@ -6,7 +6,8 @@
 import { fitCanvas, make, withToken } from "./elements.js";
 import { drawShape } from "./shapes.js";
 import { FaceList } from "./face-list.js";
-import { byUrgency, scoreWords, stateWord, summary } from "./words.js";
+import { faceRows } from "./face-rows.js";
+import { explainSize, isTooSmall, scoreWords, stateWord, summary } from "./words.js";
 
 const SIZE = { width: 340, height: 220 };
 
@@ -85,18 +86,22 @@ function drawFaces(canvas, { faces, line }) {
   const { clientWidth: width, clientHeight: height } = canvas;
   context.fillStyle = "#10141a";
   context.fillRect(0, 0, width, height);
-  const shown = byUrgency(faces).slice(0, 3);
+  const shown = faceRows(faces, 3);
   const text = (words, x, y, font, colour) => {
     context.font = `${font} "Segoe UI", Roboto, "DejaVu Sans", sans-serif`;
     context.fillStyle = colour;
     context.fillText(words, x, y);
   };
-  shown.forEach((face, place) => {
+  shown.forEach((together, place) => {
     const top = 16 + place * 64;
+    const [face] = together;
+    const who = together.length > 1 ? `${together.length} faces · ` : faces.length > 1 ? `${face.id} · ` : "";
+    const { short, brief } = explainSize(together, null, null);
+    const below = isTooSmall(face) ? `${short}: ${brief}` : face.state === "cannot_judge" ? "no verdict" : scoreWords(face);
     drawShape(context, face.state, 16, top, 40);
-    text(faces.length > 1 ? `${face.id} · ${stateWord(face.state)}` : stateWord(face.state), 68, top + 18, "600 20px", "#fff");
-    text(face.state === "cannot_judge" ? "no verdict" : scoreWords(face), 68, top + 38, "14px", "#b4bfca");
+    text(who + stateWord(face.state), 68, top + 18, "600 20px", "#fff");
+    text(below, 68, top + 38, "14px", "#b4bfca");
   });
-  const words = line || (faces.length > shown.length ? summary(faces) : "");
+  const words = line || (faces.length > shown.flat().length ? summary(faces) : "");
   if (words) text(words, 16, height - 12, "14px", "#f3f6f9");
 }

@@ -6,10 +6,12 @@ import { drawBoxes, placed } from "./boxes.js";
 import { FaceList } from "./face-list.js";
 import { readOptions } from "./overlay-options.js";
 import { Chosen, standing } from "./standing.js";
+import { pageToken } from "./token.js";
+import { TokenForm } from "./token-form.js";
 import { byUrgency, stateWord, summary } from "./words.js";
 
 const options = readOptions(location.search);
-const guard = connect(undefined, { sessions: options.session ? [options.session] : undefined });
+const guard = connect(undefined, { sessions: options.session ? [options.session] : undefined, token: pageToken() });
 const chosen = new Chosen(guard, options.session);
 const list = new FaceList(byId("faces"));
 let alarmed = "";
@@ -18,6 +20,8 @@ Object.assign(document.body.dataset, { corner: options.corner, size: options.siz
 document.body.dataset.motion = options.motion ? "on" : "off";
 if (options.opaque) document.body.dataset.opaque = "";
 byId("frame").hidden = !options.boxes;
+// A stream is no place for a form, and OBS no place to type: there the pill says what is missing.
+if (options.empty && !("obsstudio" in globalThis)) new TokenForm(byId("token"), guard);
 
 const soon = throttled(draw, 10);
 for (const name of ["scores", "session", "hello", "status", "stale"]) guard.on(name, soon);
@@ -43,7 +47,7 @@ function draw() {
   line("more", many ? summary(now.faces) : "");
   line("note", every.length ? notes(view, now) : "");
   const pill = now.trouble || (now.faces.length ? "" : now.empty);
-  line("pill", options.empty ? pill : "");
+  line("pill", options.empty && byId("token").hidden ? pill : "");
   byId("pill").dataset.kind = now.trouble ? "trouble" : "idle";
   document.body.dataset.standing = now.kind;
   byId("badge").hidden = [...byId("badge").children].every((part) => part.hidden);

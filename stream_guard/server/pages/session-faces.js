@@ -76,13 +76,14 @@ function drawHead(row, face, gone, view) {
   row.dataset.state = state;
   row.toggleAttribute("data-gone", gone);
   const word = gone ? "Gone" : stateWord(state);
-  const reasons = explain(face, view.scores && view.scores.transport, null).map(({ short }) => short).join(", ");
+  const why = explain(face, view.scores && view.scores.transport, null);
+  const reasons = why.map(({ short }) => short).join(", ");
   const number = state === "cannot_judge" ? reasons : state === "stale" ? "" : scoreNumbers(face);
   const rate = gone ? null : view.rate(face.id);
   const numbers = [number, rate === null ? "" : `${rate.toFixed(1)}/s`].filter(Boolean).join(" · ");
   say(row.querySelector("b"), word);
   say(row.querySelector(".number"), numbers);
-  row.querySelector(".number").title = numbers;
+  row.querySelector(".number").title = state === "cannot_judge" ? why.map(({ short, todo }) => `${short}. ${todo}`).join(" ") : numbers;
   row.querySelector("canvas").setAttribute("aria-label", `Face ${face.id}: ${word}. ${numbers}`);
 }
 

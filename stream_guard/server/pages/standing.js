@@ -36,6 +36,7 @@ export function standing(guard, view) {
   const nothing = { faces: [], trouble: "", empty: "" };
   const faces = view ? view.faces() : [];
   const age = view ? view.ageMs() : null;
+  if (guard.wantsToken) return { ...nothing, kind: "lost", faces, trouble: "The server wants its token" };
   if (guard.status === "lost") {
     const trouble = guard.hello ? "Connection lost · retrying" : "No connection · retrying";
     return { ...nothing, kind: "lost", faces, trouble };

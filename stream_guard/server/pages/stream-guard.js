@@ -20,7 +20,8 @@ const TICK_MS = 250;
 const MAX_SESSIONS = 64;
 const MAX_WAITING = 1024;
 const RATE_WINDOW_S = 3;
-const REFUSALS = new Set([1008, 4401, 4403]);
+const POLICY = 1008;
+const WRONG_TOKEN = 4401;
 
 /**
  * Open a connection that keeps itself alive.
@@ -39,6 +40,7 @@ export function connect(url, options = {}) {
 
 /** A connection. `status` is "connecting", "open", "lost" or "closed"; made by `connect`. */
 export class Guard {
+  #url;
   #address;
   #options;
   #socket = null;
@@ -48,6 +50,7 @@ export class Guard {
   #listeners = new Map();
 
   constructor(url, options) {
+    this.#url = url;
     this.#address = address(url, options.token);
     this.#options = options;
     this.status = "connecting";
@@ -55,6 +58,8 @@ export class Guard {
     this.hello = null;
     /** What is wrong, in plain words, or null. */
     this.problem = null;
+    /** Whether the server turned us away for want of the right token. It is tried on; `useToken` gives another. */
+    this.wantsToken = false;
     /** `performance.now()` of the next attempt, or null. */
     this.retryAt = null;
     /** What is known of each session: id -> View. At most 64; ended ones go first. */
@@ -96,6 +101,18 @@ export class Guard {
   retry() {
     if (this.status !== "lost" || this.#socket) return;
     clearTimeout(this.#retryTimer);
+    this.#open();
+  }
+
+  /** Connect anew, now, with this token. */
+  useToken(token) {
+    if (this.status === "closed") return;
+    clearTimeout(this.#retryTimer);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket) socket.close();
+    this.#address = address(this.#url, token);
+    this.#attempt = 0;
     this.#open();
   }
 
@@ -155,10 +172,10 @@ export class Guard {
     this.#attempt = Math.min(this.#attempt + 1, 10);
     this.retryAt = performance.now() + wait;
     this.#retryTimer = setTimeout(() => this.#open(), wait);
-    const refused = REFUSALS.has(code);
-    this.#become("lost", refused ? reason || "The server refused the connection: is the token right?"
-      : this.hello ? "The connection to the server was lost."
-        : "No answer from the server: does it run, and does it want a token?");
+    this.wantsToken = code === WRONG_TOKEN;
+    this.#become("lost", this.wantsToken ? "The server wants its token."
+      : code === POLICY ? reason || "The server refused the connection."
+        : this.hello ? "The connection to the server was lost." : "No answer from the server: does it run?");
   }
 
   #receive(data) {
@@ -179,6 +196,7 @@ export class Guard {
 
   #greet(hello) {
     this.#attempt = 0;
+    this.wantsToken = false;
     this.hello = hello;
     this.sessions.clear(); // After a restart the same id may be another session.
     this.#become("open", hello.v === VERSION ? null : `The server speaks version ${hello.v}, this page ${VERSION}.`);

@@ -3,12 +3,14 @@
 const GATHERING_MS = 1000;
 const ANSWER_MS = 15_000;
 
-/** Why nothing is sent, in words for people. `detail` is what the server said. */
+/** Why nothing is sent, in words for people. `detail` is what the server said, or what to do. */
 export class SendError extends Error {
-  constructor(message, detail = "") {
+  constructor(message, detail = "", { wantsToken = false } = {}) {
     super(message);
     this.name = "SendError";
     this.detail = detail;
+    /** Whether only the token is wrong. */
+    this.wantsToken = wantsToken;
   }
 }
 
@@ -113,8 +115,8 @@ export class Sender {
     } finally {
       clearTimeout(timer);
     }
-    if (response.status === 401 || response.status === 403) {
-      throw new SendError("The server wants a token.", "Open the address that stream-guard printed; it ends in ?token=…");
+    if (response.status === 401) {
+      throw new SendError("The server wants its token.", "Nothing was sent. Give the token, then go on.", { wantsToken: true });
     }
     if (response.status !== 201) {
       throw new SendError("The server refused the picture.", text.slice(0, 300) || `It answered ${response.status}.`);

@@ -26,16 +26,14 @@ const REASONS = {
   covered: ["Face partly covered", "Ask to take away what hides the face."],
   dark: ["Too dark", "More light on the face helps."],
   overexposed: ["Too bright", "Less light, or no window behind the face."],
-  low_bitrate: ["Picture too compressed", "Turn on HD in the call, or wait for a better connection."],
-  frozen: ["Picture frozen", "Wait until the picture moves again."],
   too_little_evidence: ["Gathering evidence", "A few more seconds are needed."],
 };
+
+const TOO_SMALL_BRIEF = "pin or enlarge";
 
 const CAUSES = {
   superseded: "overtaken by a newer frame",
   expired: "past its deadline",
-  decode_error: "arrived damaged",
-  closed: "session ended while it waited",
 };
 
 const EVENTS = {
@@ -112,18 +110,30 @@ export function facePixels(face, { width, height }) {
   return Math.round(Math.min(face.box[2] * width, face.box[3] * height));
 }
 
+/** Whether a face cannot be judged because it is too small: the one reason whoever watches can do away with. */
+export function isTooSmall(face) {
+  return face.state === "cannot_judge" && face.reasons.includes("face_too_small");
+}
+
 /**
- * Reasons with what to do about them, for people.
+ * Reasons with what to do about them, for people. `brief` is that in three words, where the watcher can do it.
  *
- * @returns {{short: string, todo: string}[]}
+ * @returns {{short: string, todo: string, brief: string}[]}
  */
 export function explain(face, transport, model) {
-  return face.reasons.map((reason) => {
-    const words = reasonWords(reason);
-    if (reason !== "face_too_small" || !transport) return words;
-    const needed = model ? `, ${model.min_face_px} px are needed` : "";
-    return { short: `${words.short}: ${facePixels(face, transport)} px${needed}`, todo: words.todo };
-  });
+  return face.reasons.map((reason) => (
+    reason === "face_too_small" ? explainSize([face], transport, model) : { ...reasonWords(reason), brief: "" }));
+}
+
+/** The same for faces that are all too small: one reason for all of them. */
+export function explainSize(faces, transport, model) {
+  const { short, todo } = reasonWords("face_too_small");
+  const title = faces.length === 1 ? short : "Faces too small";
+  if (!transport) return { short: title, todo, brief: TOO_SMALL_BRIEF };
+  const sizes = faces.map((face) => facePixels(face, transport));
+  const range = [...new Set([Math.min(...sizes), Math.max(...sizes)])].join(" to ");
+  const needed = model ? `, ${model.min_face_px} px are needed` : "";
+  return { short: `${title}: ${range} px${needed}`, todo, brief: TOO_SMALL_BRIEF };
 }
 
 /** How many faces stand how: "9 faces: 1 likely synthetic, 8 look authentic". */
