@@ -155,7 +155,8 @@ class Supervisor:
         reason: str | None = "stopped"
         try:
             while True:
-                source = make_source()
+                # Making one may look at files, which the event loop must not wait for. A call is there already.
+                source = await asyncio.to_thread(make_source) if again else make_source()
                 info = SessionInfo(id=session, kind=source.kind, label=source.name, live=source.live)
                 state.become(info, "connecting")
                 retry, reason = await self._run(info, source, state)
