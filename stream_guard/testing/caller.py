@@ -20,6 +20,9 @@ __all__ = ["Caller", "Swap"]
 _CENTRE = (224.5, 120.2)
 _AXES = (46.5, 55.7)
 
+_PAD = 96
+"""Pixels of blurred border around it: at 16:9 the frame is wider than the picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Swap:
@@ -69,8 +72,9 @@ class Caller:
         self._size = (width, height)
         # A face of 200 px at 720 lines, as at arm's length from a laptop.
         self._zoom = 200 / 93 * height / 720
-        self._real = np.ascontiguousarray(astronaut())
-        self._swapped = [_swapped(self._real, swap or Swap(), step) for step in range(8)]
+        real = np.ascontiguousarray(astronaut())
+        self._real = _widened(real)
+        self._swapped = [_widened(_swapped(real, swap or Swap(), step)) for step in range(8)]
         random = np.random.default_rng(seed)
         # Noise is drawn once, larger than the frame, and shifted: drawing it anew would cost 20 ms a frame.
         noise = random.normal(0.0, 2.2, size=(height + 64, width + 64, 1)) + random.normal(
@@ -93,7 +97,7 @@ class Caller:
             picture = self._swapped[int(t * 30) * 5 % len(self._swapped)]
         width, height = self._size
         frame = cv2.warpAffine(
-            picture, self._pose(t), (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+            picture, self._pose(t), (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         light = 0.94 + 0.05 * np.sin(0.7 * t) + 0.02 * np.sin(2.3 * t)
         down, right = int(t * 30) * 17 % 64, int(t * 30) * 29 % 64
@@ -105,11 +109,20 @@ class Caller:
         width, height = self._size
         zoom = self._zoom * (1 + 0.02 * np.sin(0.5 * t))
         angle = 2.5 * np.sin(0.9 * t) + 0.8 * np.sin(2.1 * t)
-        matrix = cv2.getRotationMatrix2D(_CENTRE, float(angle), float(zoom))
+        middle = (_CENTRE[0] + _PAD, _CENTRE[1] + _PAD)
+        matrix = cv2.getRotationMatrix2D(middle, float(angle), float(zoom))
         x = width / 2 + 0.02 * width * np.sin(0.6 * t) + 0.003 * width * np.sin(3.1 * t)
         y = 0.40 * height + 0.012 * height * np.sin(1.1 * t)
-        matrix[:, 2] += (x - _CENTRE[0], y - _CENTRE[1])
+        matrix[:, 2] += (x - middle[0], y - middle[1])
         return matrix  # type: ignore[no-any-return]
+
+
+def _widened(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the picture with a blurred border. A sharp one would mirror the flag, whose stars pass for faces."""
+    border = cv2.copyMakeBorder(picture, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REFLECT)
+    wide: NDArray[np.uint8] = cv2.GaussianBlur(border, (0, 0), 14)
+    wide[_PAD:-_PAD, _PAD:-_PAD] = picture
+    return wide
 
 
 def _swapped(real: NDArray[np.uint8], swap: Swap, step: int) -> NDArray[np.uint8]:
