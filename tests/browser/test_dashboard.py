@@ -35,7 +35,7 @@ async def colours(canvas: Locator) -> set[tuple[int, ...]]:
 async def test_hello_says_what_runs(site: Site, page: Page) -> None:
     site.hello = HELLO.model_copy(update={"promise": "0.4 false alarms an hour"})
     await open_dashboard(site, page)
-    facts = page.get_by_label("Server")
+    facts = page.get_by_label("Server", exact=True)
     for words in (
         "stream-guard 0.1.0",
         "onnxruntime on cpu",
