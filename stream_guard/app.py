@@ -268,7 +268,7 @@ class Service:
         self._stack.callback(telling.cancel)
         for url in config.sources:
             await asyncio.to_thread(open_source, url)  # a wrong URL is an error now, not in a session's log
-            await supervisor.watch(partial(open_source, url, clock=runtime.clock))
+            supervisor.watch(partial(open_source, url, clock=runtime.clock))
 
 
 async def _tell_stats(hub: Hub, recorder: Recorder, supervisor: Supervisor, newest: dict[str, Stats]) -> None:

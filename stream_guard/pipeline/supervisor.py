@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from stream_guard.errors import SourceError, StreamGuardError
+from stream_guard.errors import SignallingError, SourceError, StreamGuardError
 from stream_guard.frame import Frame
 from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, SessionState, Ticked
 from stream_guard.pipeline.pipeline import Pipeline
@@ -26,6 +27,19 @@ _BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Pauses between attempts to reach a pull source again; the last one repeats."""
 
 
+_FINAL = frozenset({401, 403, 406})
+"""What a WHEP server answers that another attempt would only hear again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a session ended: why, whether to try again, and whether a frame ever came."""
+
+    reason: str
+    again: bool
+    lived: bool = False
+
+
 class TooManySessions(StreamGuardError):
     """The limit of simultaneous sessions is reached."""
 
@@ -39,7 +53,7 @@ class _State(Observer):
         self._tell = tell
         self.now: SessionState | None = None
         self.heard_s = 0.0
-        self.reason: str | None = None
+        self.lived = False
 
     def become(self, session: SessionInfo, state: SessionState, reason: str | None = None) -> None:
         if state != self.now:
@@ -48,6 +62,7 @@ class _State(Observer):
 
     def frame_received(self, session: SessionInfo, frame: Frame, missed: int = 0) -> None:
         self.heard_s = asyncio.get_running_loop().time()
+        self.lived = True
         self.become(session, "live")
 
     def frame_scored(self, session: SessionInfo, scored: Scored) -> None:
@@ -88,12 +103,13 @@ class Supervisor:
         self._max_sessions = max_sessions
         self._silence_s = silence_s
         self._numbers = itertools.count(1)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, tuple[asyncio.Task[_End], Source]] = {}
+        self._watches: set[asyncio.Task[None]] = set()
 
     @property
     def sessions(self) -> tuple[str, ...]:
         """Ids of the running sessions, oldest first."""
-        return tuple(self._tasks)
+        return tuple(self._running)
 
     async def start(self, source: Source) -> str:
         """Run a source that is there now, such as an incoming call. It is not tried again when it ends.
@@ -104,31 +120,35 @@ class Supervisor:
         Raises:
             TooManySessions: try again later.
         """
-        return self._begin(lambda: source, again=False)
+        return self._begin(source)
 
-    async def watch(self, make_source: Callable[[], Source]) -> str:
-        """Run a source that is pulled; when it breaks, try again with growing pauses.
+    def watch(self, make_source: Callable[[], Source]) -> None:
+        """Run a source that is pulled; when it ends or breaks, try again with growing pauses.
+
+        Every attempt is a session of its own: its time begins anew, and so do its faces. Stopping it ends the
+        watch; so does an error that another attempt would only repeat.
 
         Args:
-            make_source: called before every attempt.
-
-        Raises:
-            TooManySessions: try again later.
+            make_source: called before every attempt, in a thread.
         """
-        return self._begin(make_source, again=True)
+        task = asyncio.create_task(self._watch(make_source), name="watch")
+        self._watches.add(task)
+        task.add_done_callback(self._watches.discard)
 
     async def stop(self, session: str) -> None:
         """End one session and wait for it. An unknown id is no error: it may just have ended."""
-        task = self._tasks.get(session)
-        if task is not None:
+        if session not in self._running:
+            return
+        task, source = self._running[session]
+        if not task.cancelling():
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(task, return_exceptions=True)
+        await source.close()  # its task may not even have begun
 
     async def finished(self, session: str) -> None:
         """Wait until a session has ended by itself."""
-        task = self._tasks.get(session)
-        if task is not None:
-            await asyncio.wait([task])
+        if session in self._running:
+            await asyncio.wait([self._running[session][0]])
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,70 +156,84 @@ class Supervisor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        watches = tuple(self._watches)
+        for task in watches:
+            task.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
         await asyncio.gather(*(self.stop(session) for session in self.sessions))
 
-    def _begin(self, make_source: Callable[[], Source], *, again: bool) -> str:
-        if len(self._tasks) >= self._max_sessions:
+    def _begin(self, source: Source) -> str:
+        if len(self._running) >= self._max_sessions:
             raise TooManySessions(f"{self._max_sessions} sessions are running, which is the limit; end one first")
         session = f"c{next(self._numbers)}"
-        task = asyncio.create_task(self._keep(session, make_source, again=again), name=f"session {session}")
-        self._tasks[session] = task
-        task.add_done_callback(lambda _: self._tasks.pop(session, None))
+        task = asyncio.create_task(self._run(session, source), name=f"session {session}")
+        self._running[session] = task, source
+        task.add_done_callback(lambda _: self._running.pop(session, None))
         return session
 
-    async def _keep(self, session: str, make_source: Callable[[], Source], *, again: bool) -> None:
-        """Run a session to its end, with attempts as wanted."""
-        state = _State(self._tell)
+    async def _watch(self, make_source: Callable[[], Source]) -> None:
+        """Run sessions of one source, one after the other."""
         attempt = 0
-        info = None
-        reason: str | None = "stopped"
-        try:
-            while True:
-                # Making one may look at files, which the event loop must not wait for. A call is there already.
-                source = await asyncio.to_thread(make_source) if again else make_source()
-                info = SessionInfo(id=session, kind=source.kind, label=source.name, live=source.live)
-                state.become(info, "connecting")
-                retry, reason = await self._run(info, source, state)
-                if not (again and retry):
+        while True:
+            end = _End("too many sessions are running", again=True)
+            try:
+                source = await asyncio.to_thread(make_source)
+                session = self._begin(source)
+                task = self._running[session][0]
+                await asyncio.wait([task])
+                if task.cancelled():
                     return
-                if state.now == "live":
-                    attempt = 0
-                pause_s = _BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)]
-                attempt += 1
-                log.warning("session %s: %s; trying again in %.0f s", session, reason, pause_s)
-                state.become(info, "connecting", reason)
-                await asyncio.sleep(pause_s)
-        except asyncio.CancelledError:
-            reason = "stopped"
-            raise
-        finally:
-            if info is not None:
-                state.become(info, "ended", reason)
+                end = task.result()
+            except TooManySessions:
+                pass
+            except StreamGuardError as error:
+                end = _End(str(error), again=False)
+            if not end.again:
+                log.error("given up: %s", end.reason)
+                return
+            attempt = 0 if end.lived else attempt + 1
+            pause_s = _BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)]
+            log.warning("%s; trying again in %.0f s", end.reason, pause_s)
+            await asyncio.sleep(pause_s)
 
-    async def _run(self, info: SessionInfo, source: Source, state: _State) -> tuple[bool, str | None]:
-        """Run one pipeline. Returns whether another attempt makes sense, and why it ended."""
-        state.heard_s = asyncio.get_running_loop().time()
+    async def _run(self, session: str, source: Source) -> _End:
+        """Run one session to its end."""
+        info = SessionInfo(id=session, kind=source.kind, label=source.name, live=source.live)
+        state = _State(self._tell)
+        state.become(info, "connecting")
+        end = _End("stopped", again=False)
+        try:
+            end = await self._run_pipeline(info, source, state)
+        finally:
+            state.become(info, "ended", end.reason)
+        return replace(end, lived=state.lived)
+
+    async def _run_pipeline(self, info: SessionInfo, source: Source, state: _State) -> _End:
+        """Run one pipeline, and say why it ended and whether another attempt makes sense."""
         running: asyncio.Task[None] | None = None
         try:
             pipeline = self._make_pipeline(info, source, (state, *self._observers))
             running = asyncio.create_task(pipeline.run(), name=f"pipeline {info.id}")
             if info.live:
-                await self._until_silent(running, state)
+                await self._until_silent(running, state, patient=source.waits)
             else:
                 await asyncio.wait([running])
             if not running.done():
-                return True, f"no frame for {self._silence_s:.0f} s"
+                return _End(f"no frame for {self._silence_s:.0f} s", again=True)
             running.result()
-            return info.live, "the stream ended"
+            return _End("the stream ended", again=info.live)
         except SourceError as error:
-            return error.retryable, str(error)
+            # A camera may be plugged in again, a sender begin with its picture; a file stays what it is.
+            return _End(str(error), again=info.live)
+        except SignallingError as error:
+            return _End(str(error), again=error.status not in _FINAL)
         except StreamGuardError as error:
             log.error("session %s: %s", info.id, error)
-            return False, str(error)
+            return _End(str(error), again=False)
         except Exception:
             # One stream's accident must not take the others down; the trace is for the developer.
             log.exception("session %s failed", info.id)
-            return False, "an internal error; see the log"
+            return _End("an internal error; see the log", again=False)
         finally:
             if running is not None:
                 running.cancel()
@@ -207,11 +241,21 @@ class Supervisor:
             else:
                 await source.close()  # no pipeline will: and an incoming call is open already
 
-    async def _until_silent(self, running: asyncio.Task[None], state: _State) -> None:
-        """Wait until the pipeline is done or its source has been silent for too long."""
+    async def _until_silent(self, running: asyncio.Task[None], state: _State, *, patient: bool) -> None:
+        """Wait until the pipeline is done or its source has been silent for too long.
+
+        Args:
+            running: the pipeline.
+            state: knows when a frame was heard of.
+            patient: whether the first frame may take as long as it likes.
+        """
         loop = asyncio.get_running_loop()
+        began_s = loop.time()
         while not running.done():
-            left_s = state.heard_s + self._silence_s - loop.time()
+            if patient and not state.lived:
+                await asyncio.wait([running], timeout=1.0)
+                continue
+            left_s = max(state.heard_s, began_s) + self._silence_s - loop.time()
             if left_s <= 0:
                 return
             await asyncio.wait([running], timeout=left_s)

@@ -36,12 +36,15 @@ class Source(ABC):
     Attributes:
         live: whether frames come at their own pace.
         name: short, for people; passwords and tokens in URLs are blotted out.
-        kind: ``webrtc``, ``whep``, ``file``, ``rtsp``, ``rtmp``, ``udp``, ``camera``, ``screen``, ``pattern``.
+        kind: ``webrtc``, ``whep``, ``file``, ``rtsp``, ``rtmp``, ``udp``, ``tcp``, ``camera``, ``screen``, ``pattern``.
     """
 
     live: bool
     name: str
     kind: str
+
+    waits: bool = False
+    """Whether opening takes as long as a sender takes to come."""
 
     overwritten: int = 0
     """Frames a newer one took the place of before `recv` was called."""

@@ -47,6 +47,7 @@ class PyAvSource(Source):
         self.live = source.live
         self.kind = source.kind
         self.name = source.name
+        self.waits = source.waits
         self._input = source
         self._clock = clock or MonotonicClock()
         self._frames = Handover(newest_wins=source.live)

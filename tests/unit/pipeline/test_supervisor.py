@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stream_guard.errors import SourceError
+from stream_guard.errors import ConfigError, SignallingError, SourceError
 from stream_guard.pipeline import supervisor as module
 from stream_guard.pipeline.observers import Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Pipeline
@@ -66,25 +67,112 @@ async def test_sessions_have_a_limit() -> None:
             await supervisor.start(ScriptedSource(1, live=True))
 
 
-async def test_a_pull_source_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BACK_OFF_S", (0.01,))
+class Attempts:
+    """Makes a scripted source after the other, from a list of what each breaks with."""
+
+    def __init__(self, *ends: Exception | None, **script: Any) -> None:
+        self.made: list[ScriptedSource] = []
+        self._ends = list(ends)
+        self._script = script
+
+    def __call__(self) -> Source:
+        end = self._ends.pop(0) if self._ends else ConfigError("the script is over")
+        if isinstance(end, ConfigError):
+            raise end
+        self.made.append(ScriptedSource(2, live=True, breaks=end, **self._script))
+        return self.made[-1]
+
+
+async def watched(attempts: Attempts, *, silence_s: float = 30.0) -> Witness:
     witness = Witness()
-    attempts: list[ScriptedSource] = []
+    async with Supervisor(make, observers=[witness], silence_s=silence_s) as supervisor:
+        supervisor.watch(attempts)
+        async with asyncio.timeout(10):
+            while attempts._ends or supervisor.sessions:
+                await asyncio.sleep(0.01)
+    return witness
 
-    def next_source() -> Source:
-        last = len(attempts) == 2
-        attempts.append(ScriptedSource(2, live=True, breaks=None if not last else _Final("gone for good")))
-        return attempts[-1]
 
+async def test_a_pull_source_is_tried_again_each_time_as_a_session_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_BACK_OFF_S", (0.01,))
+    attempts = Attempts(None, SourceError("broken"), SignallingError(404, "nobody sends yet"))
+    witness = await watched(attempts)
+    assert [source.closed for source in attempts.made] == [1, 1, 1]
+    assert [state for state in witness.states if state[1] == "ended"] == [
+        ("c1", "ended", "the stream ended"),
+        ("c2", "ended", "broken"),
+        ("c3", "ended", "nobody sends yet"),
+    ]
+
+
+async def test_what_another_attempt_would_only_repeat_is_given_up() -> None:
+    attempts = Attempts(SignallingError(401, "show the token"), None)
+    witness = Witness()
     async with Supervisor(make, observers=[witness]) as supervisor:
-        session = await supervisor.watch(next_source)
-        await supervisor.finished(session)
-    assert [source.closed for source in attempts] == [1, 1, 1]
-    assert witness.states[-1] == ("c1", "ended", "gone for good")
+        supervisor.watch(attempts)
+        async with asyncio.timeout(5):
+            while supervisor._watches:
+                await asyncio.sleep(0.01)
+    assert len(attempts.made) == 1
 
 
-class _Final(SourceError):
-    retryable = False
+async def test_stopping_a_watched_session_ends_the_watch() -> None:
+    attempts = Attempts(None, None, silent=True)
+    async with Supervisor(make) as supervisor:
+        supervisor.watch(attempts)
+        async with asyncio.timeout(5):
+            while not supervisor.sessions:
+                await asyncio.sleep(0.01)
+        await supervisor.stop(supervisor.sessions[0])
+        await asyncio.sleep(0.05)
+        assert supervisor._watches == set()
+    assert len(attempts.made) == 1
+
+
+async def test_pauses_grow_only_while_no_frame_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BACK_OFF_S", (0.01, 0.02, 60.0))
+    # Each lives, then falls silent: four of them would reach the long pause if a life did not count.
+    attempts = Attempts(None, None, None, None, silent=True)
+    await watched(attempts, silence_s=0.3)
+    assert len(attempts.made) == 4
+
+
+async def test_who_waits_for_a_sender_may_wait_long() -> None:
+    class Listening(ScriptedSource):
+        waits = True
+
+        async def open(self) -> None:
+            await asyncio.sleep(0.8)
+            await super().open()
+
+    witness = Witness()
+    async with Supervisor(make, observers=[witness], silence_s=0.2) as supervisor:
+        await supervisor.finished(await supervisor.start(Listening(3, live=True)))
+    assert list(witness.state_names) == ["connecting", "live", "ended"]
+
+
+async def test_stopping_twice_at_once_closes_the_source_all_the_same() -> None:
+    class Slow(ScriptedSource):
+        async def close(self) -> None:
+            if not self.closed:
+                await asyncio.sleep(0.1)
+            self.closed += 1
+
+    source = Slow(1, live=True, silent=True)
+    async with Supervisor(make) as supervisor:
+        session = await supervisor.start(source)
+        await asyncio.sleep(0.1)
+        await asyncio.gather(supervisor.stop(session), supervisor.stop(session))
+    assert source.closed >= 1
+
+
+async def test_a_session_stopped_before_it_began_closes_its_source() -> None:
+    source = ScriptedSource(1, live=True)
+    async with Supervisor(make) as supervisor:
+        await supervisor.stop(await supervisor.start(source))
+    assert source.closed >= 1
 
 
 async def test_stopping_ends_only_that_session() -> None:
