@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs the programs that tests drive: a browser, and ffmpeg as a sender. Only where that can be done
+# Installs the programs that tests drive: a browser, ffmpeg as a sender, a screen, a tracer. Only where that can be done
 # without asking: as root on Debian. Elsewhere the tests that need them skip and say so.
 set -eu
 
 wanted=""
 command -v chromium >/dev/null 2>&1 || wanted="$wanted chromium"
 command -v strace >/dev/null 2>&1 || wanted="$wanted strace"
+command -v Xvfb >/dev/null 2>&1 || wanted="$wanted xvfb"
 command -v ffmpeg >/dev/null 2>&1 || wanted="$wanted ffmpeg"
 [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || wanted="$wanted fonts-dejavu-core"
 [ -n "$wanted" ] || exit 0

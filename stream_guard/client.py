@@ -21,7 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from stream_guard.errors import ProtocolError, StreamGuardError
+from stream_guard.errors import ConnectionRefused, ProtocolError
 from stream_guard.protocol.codec import decode_server
 from stream_guard.protocol.messages import Event, Scores, ServerMessage, Subscribe
 
@@ -31,12 +31,6 @@ _WRONG_TOKEN = 4401
 """Closing code of a server that wants another token."""
 
 MessageType = Literal["scores", "event", "stats", "session"]
-
-
-class ConnectionRefused(StreamGuardError):
-    """The server could not be reached, or does not want us; the message says which."""
-
-    retryable = True
 
 
 async def messages(
@@ -87,6 +81,8 @@ async def messages(
                     yield decode_server(text)
         except InvalidStatus as error:
             status = error.response.status_code
+            if reached and reconnect and status >= 500:
+                continue  # it is being started again
             hint = ": give the right token" if status in (401, 403) else ""
             raise ConnectionRefused(f"the server at {_shown(url)} answered {status}{hint}") from error
         except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake) as error:

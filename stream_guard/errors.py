@@ -12,6 +12,8 @@
     ├── ModelError             a model file is missing, damaged or of the wrong kind
     ├── EngineError            an inference backend failed
     │   └── EngineUnavailable  it cannot run here; the message says why
+    ├── TooManySessions    the limit of simultaneous sessions is reached
+    ├── ConnectionRefused  the client cannot reach the server, or is not wanted
     └── ProtocolError          a message on the wire that breaks the rules
 
 Messages are one line and say what to do. They never hold pixels, SDP or passwords.
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 __all__ = [
     "ConfigError",
+    "ConnectionRefused",
     "EngineError",
     "EngineUnavailable",
     "ModelError",
@@ -30,6 +33,7 @@ __all__ = [
     "SourceError",
     "SourceNotFound",
     "StreamGuardError",
+    "TooManySessions",
     "UnsupportedMedia",
 ]
 
@@ -91,6 +95,18 @@ class EngineError(StreamGuardError):
 
 class EngineUnavailable(EngineError):
     """A backend cannot run on this machine; the message is the reason its probe gave."""
+
+
+class TooManySessions(StreamGuardError):
+    """The limit of simultaneous sessions is reached; try again later."""
+
+    retryable = True
+
+
+class ConnectionRefused(StreamGuardError):
+    """The client could not reach the server, or the server does not want it; the message says which."""
+
+    retryable = True
 
 
 class ProtocolError(StreamGuardError):

@@ -61,11 +61,13 @@ async def _serve(config: Config) -> None:
     import logging
     import signal
     from contextlib import AsyncExitStack, suppress
+    from urllib.parse import quote
 
     from rich.console import Console
     from rich.logging import RichHandler
 
     from stream_guard.app import Service
+    from stream_guard.config import is_loopback
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False)])
     for noisy in ("aiortc", "aioice", "httpx", "uvicorn"):
@@ -78,11 +80,14 @@ async def _serve(config: Config) -> None:
         console.print(
             f"[bold]stream-guard[/] on [bold]{hello.engine}[/] ({hello.device}), model {hello.model.name}"
         )
-        console.print(f"  share a call   {service.url}/")
-        console.print(f"  overlay        {service.url}/overlay")
-        console.print(f"  dashboard      {service.url}/dashboard")
-        console.print(f"  WHIP           {service.url}/whip")
-        console.print("Nothing leaves this machine. Ctrl+C ends it.")
+        key = f"?token={quote(config.token)}" if config.token else ""
+        console.print(f"  share a call   {service.url}/{key}", soft_wrap=True)
+        console.print(f"  overlay        {service.url}/overlay{key}", soft_wrap=True)
+        console.print(f"  dashboard      {service.url}/dashboard{key}", soft_wrap=True)
+        console.print(f"  WHIP           {service.url}/whip" + (" (bearer token)" if key else ""))
+        if is_loopback(config.host):
+            console.print("Nothing leaves this machine.")
+        console.print("Ctrl+C ends it.")
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         signals = (signal.SIGINT, signal.SIGTERM)
 

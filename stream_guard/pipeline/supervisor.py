@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from stream_guard.errors import SignallingError, SourceError, StreamGuardError
+from stream_guard.errors import SignallingError, SourceError, StreamGuardError, TooManySessions
 from stream_guard.frame import Frame
 from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, SessionState, Ticked
 from stream_guard.pipeline.pipeline import Pipeline
 from stream_guard.scoring.observation import EventKind
 from stream_guard.sources.base import Source
 
-__all__ = ["MakePipeline", "Supervisor", "TooManySessions"]
+__all__ = ["MakePipeline", "Supervisor"]
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +38,6 @@ class _End:
     reason: str
     again: bool
     lived: bool = False
-
-
-class TooManySessions(StreamGuardError):
-    """The limit of simultaneous sessions is reached."""
-
-    retryable = True
 
 
 class _State(Observer):

@@ -36,7 +36,8 @@ class Source(ABC):
     Attributes:
         live: whether frames come at their own pace.
         name: short, for people; passwords and tokens in URLs are blotted out.
-        kind: ``webrtc``, ``whep``, ``file``, ``rtsp``, ``rtmp``, ``udp``, ``tcp``, ``camera``, ``screen``, ``pattern``.
+        kind: ``webrtc``, ``whep``, ``file``, ``rtsp``, ``rtmp``, ``udp``, ``tcp``, ``camera``, ``screen`` or
+            ``pattern``.
     """
 
     live: bool

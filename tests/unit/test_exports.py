@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import stream_guard
+from stream_guard import errors
 
 pytestmark = pytest.mark.unit
 
@@ -53,3 +54,14 @@ def test_importing_costs_nothing(program: str) -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_tree_of_errors_names_them_all() -> None:
+    def below(kind: type[Exception]) -> set[str]:
+        return {kind.__name__}.union(*(below(child) for child in kind.__subclasses__()))
+
+    for name in _modules():
+        importlib.import_module(name)
+    told = errors.__doc__ or ""
+    ours = {kind for kind in below(errors.StreamGuardError) if not kind.startswith("_")}
+    assert {kind for kind in ours if f" {kind} " not in told and f" {kind}\n" not in told} == set()

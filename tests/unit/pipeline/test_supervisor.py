@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stream_guard.errors import ConfigError, SignallingError, SourceError
+from stream_guard.errors import ConfigError, SignallingError, SourceError, TooManySessions
 from stream_guard.pipeline import supervisor as module
 from stream_guard.pipeline.observers import Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Pipeline
-from stream_guard.pipeline.supervisor import Supervisor, TooManySessions
+from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.sources.base import Source
 
 from .doubles import CLOCK, FreeBudget, Notes, ScriptedSource, TwoFaces, Witness, looker
