@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ from typer.testing import CliRunner
 
 from stream_guard.cli import doctor_checks
 from stream_guard.cli.doctor import doctor
-from stream_guard.cli.doctor_checks import Check, codecs, models, problems, tools
+from stream_guard.cli.doctor_checks import Check, codecs, models, problems, tools, tracker
 from stream_guard.inference import registry
 from stream_guard.inference.engine import Probe
 from stream_guard.inference.registry import Candidate
@@ -114,6 +116,37 @@ def test_a_missing_or_damaged_detector_is_found(monkeypatch: pytest.MonkeyPatch,
     assert found[0] == Check("default.onnx", False, "there is no model", needed=True)
     assert [check.works for check in found[1:]] == [False] * len(store.FILES)
     assert not any(check.needed for check in found[1:])  # they are fetched
+
+
+def test_mediapipe_starts_in_its_own_process_and_is_not_imported_here() -> None:
+    program = (
+        "import sys; from stream_guard.cli.doctor_checks import tracker\n"
+        "check = tracker(); print(check.works, 'mediapipe' in sys.modules, check.detail)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert re.fullmatch(r"True False version \S+; starts, cut off from the network\n", done.stdout), done.stdout
+
+
+def test_mediapipe_without_its_model_is_only_looked_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STREAM_GUARD_CACHE", str(tmp_path))
+    check = tracker()
+    assert check.works
+    assert "not tried without face_landmarker.task" in check.detail
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert tracker() == Check("MediaPipe", False, "not installed", needed=True)
+
+
+def test_mediapipe_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from stream_guard.models import store
+
+    (tmp_path / store.LANDMARKER).write_text("no model")
+    monkeypatch.setenv("STREAM_GUARD_CACHE", str(tmp_path))
+    monkeypatch.setattr(store, "is_cached", lambda name: True)
+    monkeypatch.setattr(store, "path", lambda name: tmp_path / name)
+    check = tracker()
+    assert not check.works
+    assert "MediaPipe cannot use the face landmarker" in check.detail
+    assert "\n" not in check.detail
 
 
 def test_tools_are_found_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
