@@ -27,4 +27,5 @@ def landmarker() -> Iterator[Landmarker]:
 
 @pytest.fixture
 def tracker(finder: Finder, landmarker: Landmarker) -> FaceTracker:
-    return FaceTracker(find=finder, landmarker=landmarker, min_face_px=40)
+    """As with the shipped detector."""
+    return FaceTracker(find=finder, landmarker=landmarker, min_face_px=store.default_model()[1].min_face_px)

@@ -1,12 +1,13 @@
-"""Real people in galleries: all are found within a second, and keep their ids."""
+"""Real people in galleries, as the table in docs/faces.md has them: found, and followed under one id.
+
+The clips are of people who never agreed to be passed on, so they are not in the repository: `tests.data` says where
+they are looked for. Where they are not, these tests are skipped, also in CI: a fresh checkout must pass.
+"""
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 from stream_guard.budget.plan import Plan
@@ -14,24 +15,20 @@ from stream_guard.clock import NS_PER_S
 from stream_guard.face import Box, Reason
 from stream_guard.faces.finder import Finder
 from stream_guard.faces.tracker import FaceTracker
+from stream_guard.models import store
+from tests.data import videos
 from tests.gallery.collage import Grid, Picture, back_and_forth, fit, read_clip
 
 pytestmark = [pytest.mark.data, pytest.mark.timeout(180)]
 
-CLIPS = Path(__file__).parents[2] / "../shared/data/videos/talking_head"
-FPS = 5
+FPS = 10
 SECONDS = 20
-QUOTA = 4
 LARGEST_TILE = 640, 360
 
 
 @pytest.fixture(scope="module")
 def clips() -> list[list[Picture]]:
-    if not CLIPS.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail("the talking-head clips are missing")
-        pytest.skip("the talking-head clips are kept outside the repository, and are not here")
-    return [read_clip(path, LARGEST_TILE, fps=FPS, seconds=5) for path in sorted(CLIPS.glob("*.mp4"))]
+    return [read_clip(path, LARGEST_TILE, fps=FPS, seconds=5) for path in videos("talking_head")]
 
 
 def true_box(finder: Finder, picture: Picture, grid: Grid, tile: int) -> Box:
@@ -43,38 +40,55 @@ def true_box(finder: Finder, picture: Picture, grid: Grid, tile: int) -> Box:
 
 
 @pytest.mark.parametrize(
-    ("n", "width", "height"), [(2, 1280, 720), (3, 1280, 720), (4, 1920, 1080), (5, 1920, 1080)]
+    ("n", "width", "height", "quota", "found", "within_s"),
+    [
+        (1, 1280, 720, 3, 1, 0.0),
+        (2, 1280, 720, 3, 4, 0.1),
+        (3, 1280, 720, 3, 9, 0.5),
+        (4, 1920, 1080, 4, 16, 0.5),
+        (5, 1920, 1080, 4, 25, 0.5),
+        (5, 1280, 720, 3, 23, 0.5),
+    ],
 )
-def test_every_face_is_found_within_a_second_and_keeps_its_id(
-    n: int, width: int, height: int, clips: list[list[Picture]], finder: Finder, tracker: FaceTracker
+def test_faces_are_found_at_once_and_keep_their_ids(
+    n: int,
+    width: int,
+    height: int,
+    quota: int,
+    found: int,
+    within_s: float,
+    clips: list[list[Picture]],
+    finder: Finder,
+    tracker: FaceTracker,
 ) -> None:
     grid = Grid(n, width, height)
     tiles = [
-        back_and_forth(clips[tile % len(clips)], 7 * (tile // len(clips)), FPS * SECONDS)
+        back_and_forth(clips[tile % len(clips)], 14 * (tile // len(clips)), FPS * SECONDS)
         for tile in range(grid.count)
     ]
+    least = store.default_model()[1].min_face_px
     ids: dict[int, set[int]] = defaultdict(set)
-    frames_seen = np.zeros(grid.count, int)
+    first_seen: dict[int, int] = {}
+    cuts = frames_seen = 0
     for step, pictures in enumerate(zip(*tiles, strict=True)):
-        frame = grid.draw(pictures)
-        tracked = tracker.update(frame, step * NS_PER_S // FPS, plan=Plan(faces=QUOTA))
-        assert not tracked.cut
+        tracked = tracker.update(grid.draw(pictures), step * NS_PER_S // FPS, plan=Plan(faces=quota))
+        cuts += tracked.cut
+        frames_seen += len(tracked.faces)
         for face in tracked.faces:
             tile = grid.tile_of(face.box)
             ids[tile].add(face.id)
-            frames_seen[tile] += 1
-            if face.measured and face.box.side < 40:
-                assert Reason.FACE_TOO_SMALL in face.reasons
+            first_seen.setdefault(tile, step)
+            assert not face.measured or face.box.side >= least or Reason.FACE_TOO_SMALL in face.reasons
         if step in (FPS, FPS * SECONDS - 1):
             boxes = {grid.tile_of(face.box): face.box for face in tracked.faces}
-            truth = {tile: true_box(finder, picture, grid, tile) for tile, picture in enumerate(pictures)}
-            right = [tile for tile, box in boxes.items() if box.iou(truth[tile]) > 0.4]
-            large = [tile for tile, box in truth.items() if box.side >= 40]
-            assert len(set(large) & set(right)) >= 0.95 * len(large)
             assert len(tracked.faces) == len(boxes), "two boxes in one tile"
-    changes = sum(len(one) - 1 for one in ids.values())
-    assert changes <= grid.count * SECONDS / 60, "more than one change of id a face a minute"
-    assert frames_seen.sum() >= 0.95 * grid.count * FPS * (SECONDS - 1)
+            for tile, box in boxes.items():
+                assert box.iou(true_box(finder, pictures[tile], grid, tile)) > 0.4
+    assert len(first_seen) >= found
+    assert max(first_seen.values()) <= within_s * FPS
+    assert all(len(one) == 1 for one in ids.values()), "an id changed"
+    assert cuts == 0
+    assert frames_seen >= 0.95 * found * FPS * SECONDS
 
 
 def test_people_who_change_tiles_do_not_leave_their_ids_to_others(
@@ -90,9 +104,8 @@ def test_people_who_change_tiles_do_not_leave_their_ids_to_others(
             if step == span:
                 seats[one], seats[other] = seats[other], seats[one]
             at = swap * 2 * span + step
-            # Played at half speed: the clips were read at 5 frames a second.
-            frame = grid.draw([back_and_forth(clips[seat], at // 2, 1)[0] for seat in seats])
-            tracked = tracker.update(frame, at * NS_PER_S // 10, plan=Plan(faces=9))
+            frame = grid.draw([back_and_forth(clips[seat], at, 1)[0] for seat in seats])
+            tracked = tracker.update(frame, at * NS_PER_S // FPS, plan=Plan(faces=9))
             ids.append({grid.tile_of(face.box): face.id for face in tracked.faces})
         before, after = ids[span - 1], ids[-1]
         assert sorted(before) == sorted(after) == list(range(9))
