@@ -101,7 +101,7 @@ class Admission:
             shorter = int(_SHORTER * elapsed_ns) // cost.face_ns if cost.face_ns else deadline
             quota = max(quota, min(math.floor(self._owed), deadline, shorter))
         self._owed = max(0.0, self._owed - quota)
-        return Plan(faces=quota, find=find, degraded=quota < faces or not find)
+        return Plan(faces=quota, find=find, degraded=quota < faces)
 
     def _accrue(self, now_ns: int, faces: int) -> int:
         """Add what has become owed since the last admitted frame, one round of all faces at most.

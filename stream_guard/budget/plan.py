@@ -25,7 +25,7 @@ class Plan:
         faces: how many faces to measure and score, at least 1; the rest keep their last box. The longest
             unmeasured go first.
         find: whether to look for new faces, where the tracker wants to.
-        degraded: whether the budget took something away.
+        degraded: whether faces are left out on this frame.
     """
 
     faces: int

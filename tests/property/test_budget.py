@@ -38,7 +38,7 @@ def test_a_plan_always_has_a_face_and_only_age_drops_a_frame(
         if isinstance(decision, Plan):
             assert decision.faces >= 1
             assert live or decision == Plan(max(25, faces))
-            assert decision.degraded == (decision.faces < faces or not decision.find)
+            assert decision.degraded == (decision.faces < faces)
         admission.spent(stage, took_ns, faces=faces)
 
 
