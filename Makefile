@@ -39,6 +39,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	# First and by its exact version, as in pyproject.toml: a range would bring gigabytes of CUDA.
 	$(BIN)/pip install --quiet 'torch==2.13.0'
 	$(BIN)/pip install --quiet --editable '.[openvino,demo,train,test]'
 	$(BIN)/stream-guard models pull

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stream_guard.budget.plan import Plan
 from stream_guard.clock import NS_PER_MS, NS_PER_S
 from stream_guard.face import Box, Face, Reason
-from stream_guard.faces.cut import ChangeDetector
+from stream_guard.faces.changes import ChangeDetector
 from stream_guard.faces.finder import Found
 from stream_guard.faces.identity import Roster, Sighting, Track, belongs
 from stream_guard.faces.landmarker import Measured

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.face import Box
-from stream_guard.faces.cut import Change, ChangeDetector
+from stream_guard.faces.changes import Change, ChangeDetector
 
 pytestmark = pytest.mark.unit
 
