@@ -18,7 +18,7 @@ from stream_guard.faces.finder import Finder
 from stream_guard.faces.result import Tracked
 from stream_guard.faces.tracker import FaceTracker
 from tests.gallery.collage import Grid, Picture
-from tests.unit.faces.test_cut import scene
+from tests.unit.faces.test_changes import scene
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(60)]
 

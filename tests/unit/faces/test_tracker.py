@@ -14,7 +14,7 @@ from stream_guard.faces.finder import Found
 from stream_guard.faces.landmarker import Measured
 from stream_guard.faces.result import Tracked
 from stream_guard.faces.tracker import FaceTracker
-from tests.unit.faces.test_cut import scene
+from tests.unit.faces.test_changes import scene
 
 pytestmark = pytest.mark.unit
 
