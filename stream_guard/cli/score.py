@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from stream_guard.app import Runtime
     from stream_guard.config import Config
+    from stream_guard.recording.trace import FileTrace
 
 __all__ = ["score"]
 
@@ -19,6 +20,9 @@ __all__ = ["score"]
 def score(
     files: Annotated[list[str], typer.Argument(help="Recordings to score.", show_default=False)],
     json: Annotated[Path | None, typer.Option(help="Write a JSON line a face and frame, then a summary.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML page with time lines, and each face at its lowest.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="Inference engine; see `stream-guard engines list`.")] = "auto",
     model: Annotated[Path | None, typer.Option(help="ONNX file of your own, its manifest beside it.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads for inference; 0 lets the engine decide.")] = 0,
@@ -33,12 +37,12 @@ def score(
 
     with one_line():
         config = Config.make(engine=engine, model=model, threads=threads, max_faces=max_faces)
-        failed = asyncio.run(_score(config, files, json, every))
+        failed = asyncio.run(_score(config, files, json, report, every))
     if failed:
         raise typer.Exit(1)
 
 
-async def _score(config: Config, files: list[str], json: Path | None, every: int) -> int:
+async def _score(config: Config, files: list[str], json: Path | None, report: Path | None, every: int) -> int:
     """Score all files; returns how many could not be."""
     from contextlib import ExitStack
 
@@ -47,23 +51,24 @@ async def _score(config: Config, files: list[str], json: Path | None, every: int
 
     from stream_guard.app import Runtime
     from stream_guard.cli.progress import frame_progress
-    from stream_guard.errors import ConfigError, StreamGuardError
+    from stream_guard.errors import StreamGuardError
+    from stream_guard.recording.report import render
+    from stream_guard.recording.trace import FileTrace
+    from stream_guard.scoring.clip import Summary
 
     console = Console()
     table = Table("file", "verdict", "authenticity", "faces", "frames", "scored")
     failed = 0
     with ExitStack() as stack:
-        lines: TextIO | None = None
-        if json is not None:
-            try:
-                lines = stack.enter_context(json.open("w", encoding="utf-8"))
-            except OSError as error:
-                raise ConfigError(f"cannot write {json}: {error.strerror}") from error
+        lines = stack.enter_context(_open(json)) if json else None
+        page = stack.enter_context(_open(report)) if report else None
+        traces: list[tuple[FileTrace, Summary]] = []
         progress = stack.enter_context(frame_progress(Console(stderr=True)))
         async with Runtime(config) as runtime:
             for file in files:
+                trace = FileTrace(Path(file).name) if page else None
                 try:
-                    summary = await _score_file(runtime, file, lines, progress, every)
+                    summary = await _score_file(runtime, file, lines, trace, progress, every)
                 except StreamGuardError as error:
                     failed += 1
                     _complain(progress, str(error))
@@ -72,13 +77,17 @@ async def _score(config: Config, files: list[str], json: Path | None, every: int
                     failed += 1
                     _complain(progress, summary["error"])
                 table.add_row(*_row(summary))
+                if trace:
+                    traces.append((trace, Summary(**{name: summary[name] for name in Summary.__slots__})))
+            if page:
+                page.write(render(traces, manifest=runtime.manifest, engine=runtime.engine.name))
     if table.row_count:
         console.print(table)
     return failed
 
 
 async def _score_file(
-    runtime: Runtime, file: str, lines: TextIO | None, progress: Progress, every: int
+    runtime: Runtime, file: str, lines: TextIO | None, trace: FileTrace | None, progress: Progress, every: int
 ) -> dict[str, Any]:
     """Score one file, writing its lines; returns its summary, with ``error`` where the file broke off."""
     import asyncio
@@ -105,6 +114,8 @@ async def _score_file(
                 if not isinstance(result, Scored):
                     continue
                 progress.update(bar, completed=result.frame.sequence + 1, total=source.frames)
+                if trace:
+                    trace.add(result)
                 for face in result.update.faces if lines else ():
                     report = face_report(face).model_dump(mode="json")
                     line = {"file": file, "frame": result.frame.sequence, "t": round(result.at_s, 3), **report}
@@ -121,6 +132,16 @@ async def _score_file(
     if lines:
         print(json.dumps(summary), file=lines)
     return summary
+
+
+def _open(path: Path) -> TextIO:
+    """Open a file to write, before any work is done for it."""
+    from stream_guard.errors import ConfigError
+
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _row(summary: dict[str, Any]) -> list[str]:

@@ -66,6 +66,15 @@ def test_every_frame_gets_a_line_and_every_file_a_summary(call: Path, tmp_path: 
     assert "no face found" in done.stdout
 
 
+def test_a_report_is_one_page_with_every_file(call: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    assert run("score", call, call, "--every", "3", "--report", out).returncode == 0
+    page = out.read_text(encoding="utf-8")
+    assert page.count("<h2>call.mkv</h2>") == 2
+    assert page.count("data:image/jpeg;base64,") == 2
+    assert "How good the model is" in page
+
+
 def test_every_other_frame_is_half_the_work(call: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     assert run("score", call, "--every", "3", "--json", out).returncode == 0
