@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -53,7 +52,8 @@ from stream_guard.sources.registry import open_source
 
 __all__ = ["Runtime", "Service"]
 
-log = logging.getLogger(__name__)
+_FALSE_ALARMS = 0.01
+"""Share of real frames above the model's threshold below which no alarm is raised."""
 
 
 class Runtime:
@@ -121,8 +121,8 @@ class Runtime:
         No alarm below what the manifest says one real frame in a hundred exceeds.
         """
         verdict = VerdictSettings()
-        if self.manifest.thresholds:
-            verdict = replace(verdict, rise=max(verdict.rise, self._calibrator.threshold(0.01).logit))
+        if any(one.false_alarm_rate <= _FALSE_ALARMS for one in self.manifest.thresholds):
+            verdict = replace(verdict, rise=max(verdict.rise, self._calibrator.threshold(_FALSE_ALARMS).logit))
         track = TrackSettings(verdict=verdict)
         return Session(SessionSettings(track) if live else SessionSettings(track, stale_after_ns=None))
 
