@@ -149,7 +149,12 @@ class Runtime:
             info,
             source,
             looker=Looker(
-                self._make_tracker,
+                FaceTracker(
+                    find=self._find_faces,
+                    landmarker=Landmarker(self._mesh),
+                    min_face_px=self.manifest.min_face_px,
+                    max_faces=config.max_faces,
+                ),
                 size=self.manifest.size,
                 margin=self.manifest.margin,
                 max_faces=config.max_faces,
@@ -166,14 +171,6 @@ class Runtime:
             clock=self.clock,
             observers=observers,
             every=every,
-        )
-
-    def _make_tracker(self) -> FaceTracker:
-        return FaceTracker(
-            find=self._find_faces,
-            landmarker=Landmarker(self._mesh),
-            min_face_px=self.manifest.min_face_px,
-            max_faces=self._config.max_faces,
         )
 
     async def _infer(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stream_guard.errors import ConfigError
 
@@ -40,6 +40,11 @@ class Config(BaseModel):
     max_age_ms: float = Field(500.0, ge=1, le=60_000, description="a frame older than this is not scored")
     max_faces: int = Field(25, ge=1, le=100, description="faces followed in one stream")
     max_sessions: int = Field(16, ge=1, le=1000, description="streams at a time")
+
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, host: str) -> str:
+        return host.strip("[]")  # as IPv6 addresses stand in URLs
 
     @model_validator(mode="after")
     def _wide_needs_token(self) -> Self:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,32 +46,24 @@ class Looked:
 
 
 class Looker:
-    """Owns the tracker and the one thread it lives in, because MediaPipe wants to stay in a thread."""
+    """Owns the tracker and the one thread that may touch it, so that no frame's work runs on the event loop."""
 
-    def __init__(
-        self, make_tracker: Callable[[], Tracker], *, size: int, margin: float, max_faces: int, clock: Clock
-    ) -> None:
-        """Prepare; nothing is loaded yet.
+    def __init__(self, tracker: Tracker, *, size: int, margin: float, max_faces: int, clock: Clock) -> None:
+        """Take the tracker.
 
         Args:
-            make_tracker: called once, in the thread.
+            tracker: of this stream alone.
             size: side of the model's input in pixels.
             margin: the model's crop margin.
             max_faces: the most faces a batch can hold.
             clock: for the durations.
         """
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stream-guard-look")
-        self._make_tracker = make_tracker
-        self._tracker: Tracker | None = None
+        self._tracker = tracker
         self._margin = margin
         self._size = size
         self._clock = clock
         self._crops = np.empty((max_faces, size, size, 3), dtype=np.uint8)
-
-    def load(self) -> None:
-        """Make the tracker. To be called in `thread`."""
-        if self._tracker is None:
-            self._tracker = self._make_tracker()
 
     def look(self, frame: Frame, at_ns: int, plan: Plan) -> Looked:
         """Look at one frame. To be called in `thread`.
@@ -82,8 +73,6 @@ class Looker:
             at_ns: its place on the session's time line.
             plan: how many faces may be measured, and whether new ones are looked for.
         """
-        self.load()
-        assert self._tracker is not None
         began = self._clock.now_ns()
         rgb = frame.rgb()
         converted = self._clock.now_ns()
@@ -101,6 +90,5 @@ class Looker:
         )
 
     def close(self) -> None:
-        """Let the tracker go and end the thread. Waits for the frame in hand; not for the event loop."""
+        """End the thread. Waits for the frame in hand; not for the event loop."""
         self.thread.shutdown(wait=True)
-        self._tracker = None

@@ -21,8 +21,6 @@ class Mailbox(Generic[T]):
         self._item: T | None = None
         self._closed = False
         self._changed = asyncio.Condition()
-        self.overwritten = 0
-        """Items that `replace` threw out since the beginning."""
 
     async def replace(self, item: T) -> bool:
         """Put an item, throwing out the one that waits. Never waits for the taker.
@@ -32,7 +30,6 @@ class Mailbox(Generic[T]):
         """
         async with self._changed:
             replaced = self._item is not None
-            self.overwritten += replaced
             self._item = item
             self._changed.notify_all()
             return replaced

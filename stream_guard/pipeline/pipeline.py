@@ -111,16 +111,10 @@ class Pipeline:
         Raises:
             SourceError: the source could not be opened, or broke. What was received before has been yielded.
         """
-        loop = asyncio.get_running_loop()
         self._began_ns = self._clock.now_ns()
-        # The tracker loads while the source connects: both take a moment.
-        opening = asyncio.create_task(self._source.open(), name=f"open {self.info.id}")
         try:
-            await loop.run_in_executor(self._looker.thread, self._looker.load)
-            await opening
+            await self._source.open()
         except BaseException:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
             await self._close()
             raise
         reader = asyncio.create_task(self._read(), name=f"read {self.info.id}")

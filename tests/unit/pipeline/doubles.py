@@ -146,4 +146,4 @@ class Witness(Observer):
 
 
 def looker(tracker: TwoFaces, *, max_faces: int = 4) -> Looker:
-    return Looker(lambda: tracker, size=32, margin=1.3, max_faces=max_faces, clock=CLOCK)
+    return Looker(tracker, size=32, margin=1.3, max_faces=max_faces, clock=CLOCK)
