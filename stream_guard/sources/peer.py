@@ -18,7 +18,7 @@ from stream_guard.clock import Clock, seconds
 from stream_guard.errors import SourceEnded, SourceError, UnsupportedMedia
 from stream_guard.frame import Frame
 from stream_guard.sources.addresses import only_loopback
-from stream_guard.sources.base import Transport
+from stream_guard.sources.base import Source, Transport
 from stream_guard.sources.colour import shown_size, to_rgb
 from stream_guard.sources.dtls import accept_rsa_peers
 from stream_guard.sources.handover import Handover
@@ -26,7 +26,7 @@ from stream_guard.sources.rates import Rate
 from stream_guard.sources.sdp import video_codec
 from stream_guard.sources.timeline import Timeline
 
-__all__ = ["Receiver"]
+__all__ = ["Receiver", "ReceivingSource"]
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,25 @@ _MAX_CANDIDATES = 100
 
 _MAX_PIXELS = 8192 * 4320
 """8K and a little. Both codecs allow 16383x16383, which is 800 MB a picture in RGB."""
+
+
+class ReceivingSource(Source):
+    """What all sources share whose frames come through a `Receiver`; `open` makes it."""
+
+    live = True
+    _receiver: Receiver | None = None
+
+    async def recv(self) -> Frame:
+        """Wait for the next frame. See `Source.recv`."""
+        if self._receiver is None:
+            raise RuntimeError("open the source first")
+        frame = await self._receiver.frames.get()
+        self.overwritten = self._receiver.frames.overwritten
+        return frame
+
+    def transport(self) -> Transport:
+        """Return how the picture gets here. See `Source.transport`."""
+        return self._receiver.transport() if self._receiver is not None else Transport()
 
 
 class Receiver:

@@ -10,9 +10,7 @@ from aiortc.exceptions import OperationError
 
 from stream_guard.clock import Clock, MonotonicClock
 from stream_guard.errors import SignallingError
-from stream_guard.frame import Frame
-from stream_guard.sources.base import Source, Transport
-from stream_guard.sources.peer import Receiver
+from stream_guard.sources.peer import Receiver, ReceivingSource
 from stream_guard.sources.sdp import (
     check_offer,
     ice_credentials,
@@ -26,14 +24,13 @@ __all__ = ["WebRtcSource"]
 log = logging.getLogger(__name__)
 
 
-class WebRtcSource(Source):
+class WebRtcSource(ReceivingSource):
     """Receives the video somebody offers to send.
 
     `open` negotiates; the answer then stands in `answer_sdp`, with all our candidates. It may be called
     again, so whoever signals opens the source first and hands it to a pipeline, which opens it too.
     """
 
-    live = True
     kind = "webrtc"
 
     def __init__(
@@ -59,7 +56,6 @@ class WebRtcSource(Source):
         self._clock = clock or MonotonicClock()
         self._loopback_only = loopback_only
         self._connect_limit_s = connect_limit_s
-        self._receiver: Receiver | None = None
         self._answer: str | None = None
         self._closed = False
         self._when_closed: list[Callable[[], None]] = []
@@ -112,14 +108,6 @@ class WebRtcSource(Source):
         if self._receiver is not None and not self._closed:
             self._receiver.add_later(parsed.candidates)
 
-    async def recv(self) -> Frame:
-        """Wait for the next frame. See `Source.recv`."""
-        if self._receiver is None:
-            raise RuntimeError("open the source first")
-        frame = await self._receiver.frames.get()
-        self.overwritten = self._receiver.frames.overwritten
-        return frame
-
     async def close(self) -> None:
         """Hang up. See `Source.close`."""
         if self._closed:
@@ -129,10 +117,6 @@ class WebRtcSource(Source):
             await self._receiver.close()
         for call in self._when_closed:
             call()
-
-    def transport(self) -> Transport:
-        """Return how the picture gets here. See `Source.transport`."""
-        return self._receiver.transport() if self._receiver is not None else Transport()
 
     async def _negotiate(self, receiver: Receiver) -> str:
         offer, aside = set_candidates_aside(self._offer)

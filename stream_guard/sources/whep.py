@@ -12,10 +12,8 @@ from aiortc import RTCSessionDescription
 
 from stream_guard.clock import Clock, MonotonicClock
 from stream_guard.errors import ConfigError, SignallingError, SourceError
-from stream_guard.frame import Frame
-from stream_guard.sources.base import Source, Transport
 from stream_guard.sources.inputs import blot
-from stream_guard.sources.peer import Receiver
+from stream_guard.sources.peer import Receiver, ReceivingSource
 
 __all__ = ["WhepSource"]
 
@@ -28,14 +26,13 @@ _GOODBYE_LIMIT_S = 2.0
 _REDIRECTS = 5
 
 
-class WhepSource(Source):
+class WhepSource(ReceivingSource):
     """Receives the video a WHEP server sends.
 
     URLs: ``whep://host/path`` and ``whep+http://`` mean http, ``wheps://`` and ``whep+https://`` https. A
     bearer token stands in ``?token=`` or before the host: ``wheps://TOKEN@host/path``.
     """
 
-    live = True
     kind = "whep"
 
     def __init__(
@@ -64,7 +61,6 @@ class WhepSource(Source):
         self._clock = clock or MonotonicClock()
         self._loopback_only = loopback_only
         self._connect_limit_s = connect_limit_s
-        self._receiver: Receiver | None = None
         self._location = ""
         self._closed = False
 
@@ -86,14 +82,6 @@ class WhepSource(Source):
             await self.close()
             raise
 
-    async def recv(self) -> Frame:
-        """Wait for the next frame. See `Source.recv`."""
-        if self._receiver is None:
-            raise RuntimeError("open the source first")
-        frame = await self._receiver.frames.get()
-        self.overwritten = self._receiver.frames.overwritten
-        return frame
-
     async def close(self) -> None:
         """Tell the server, and hang up. See `Source.close`."""
         if self._closed:
@@ -101,10 +89,6 @@ class WhepSource(Source):
         self._closed = True
         if self._receiver is not None:
             await asyncio.gather(self._receiver.close(), self._say_goodbye())
-
-    def transport(self) -> Transport:
-        """Return how the picture gets here. See `Source.transport`."""
-        return self._receiver.transport() if self._receiver is not None else Transport()
 
     async def _negotiate(self, receiver: Receiver) -> None:
         connection = receiver.connection
