@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from stream_guard.training.accuracy import Estimate
-    from stream_guard.training.evaluate import Comparison, RealFootage
+    from stream_guard.evaluation.accuracy import Estimate
+    from stream_guard.evaluation.comparison import Comparison, RealFootage
 
 __all__ = ["evaluate"]
 
@@ -43,12 +43,12 @@ def _evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
+    from stream_guard.evaluation.clips import find_clips
+    from stream_guard.evaluation.comparison import as_json, compare, false_alarms, score_clips
+    from stream_guard.evaluation.landmarks import LargestFace
+    from stream_guard.evaluation.predictor import loaded, predictor
     from stream_guard.faces.mesh import FaceMesh
     from stream_guard.models import store
-    from stream_guard.training.clips import find_clips
-    from stream_guard.training.evaluate import as_json, compare, false_alarms, score_clips
-    from stream_guard.training.landmarks import LargestFace
-    from stream_guard.training.predictor import loaded, predictor
     from stream_guard.training.release import measurements, write_manifest
 
     clips = find_clips(data)

@@ -86,9 +86,9 @@ def _train(order: _Order) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from stream_guard.errors import ConfigError
+    from stream_guard.evaluation.landmarks import LargestFace
     from stream_guard.faces.mesh import FaceMesh
     from stream_guard.models import store
-    from stream_guard.training.landmarks import LargestFace
     from stream_guard.training.preparation import prepare
     from stream_guard.training.release import release
     from stream_guard.training.shard import Shard

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stream_guard.training.depthwise import depthwise
+
 __all__ = ["MEAN", "STD", "Detector", "Output"]
 
 MEAN, STD = (0.498, 0.498, 0.498), (0.502, 0.502, 0.502)
@@ -122,13 +124,18 @@ class _Padded(nn.Conv2d):
 
     def forward(self, features: Tensor) -> Tensor:
         if self.stride[0] == 1:
-            return super().forward(features)
+            return self._convolve(features)
         pads: list[int] = []
         for length, kernel in ((features.shape[3], self.kernel_size[1]), (features.shape[2], self.kernel_size[0])):
             # Python integers: at export the size is fixed, so the padding is a constant of the graph.
             total = max((-(-int(length) // 2) - 1) * 2 + kernel - int(length), 0)
             pads += [total // 2, total - total // 2]
-        return super().forward(functional.pad(features, pads))
+        return self._convolve(functional.pad(features, pads))
+
+    def _convolve(self, features: Tensor) -> Tensor:
+        if self.groups == 1:
+            return super().forward(features)
+        return depthwise(features, self.weight, stride=self.stride[0], padding=int(self.padding[0]))
 
 
 class _Block(nn.Module):

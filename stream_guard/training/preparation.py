@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.errors import ConfigError
+from stream_guard.evaluation.landmarks import LargestFace
 from stream_guard.faces.align import landmark_box
-from stream_guard.training.landmarks import LargestFace
 from stream_guard.training.shard import PreparedFace, Shard, ShardWriter
 
 __all__ = ["find_pictures", "person_of", "prepare", "surroundings"]

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_guard.evaluation.calibrate import calibrate, thresholds
+from stream_guard.evaluation.clips import Clip, face_crops
+from stream_guard.evaluation.comparison import Comparison, RealFootage
+from stream_guard.evaluation.landmarks import LargestFace
+from stream_guard.evaluation.predictor import Predictor, loaded, predictor
 from stream_guard.models.manifest import Calibration, DataSet, Manifest, Measurement
-from stream_guard.training.calibrate import calibrate, thresholds
-from stream_guard.training.clips import Clip, face_crops
 from stream_guard.training.dataset import Recipe, Twins
-from stream_guard.training.evaluate import Comparison, RealFootage
 from stream_guard.training.export import compare, export
-from stream_guard.training.landmarks import LargestFace
 from stream_guard.training.network import MEAN, STD, Detector
-from stream_guard.training.predictor import Predictor, loaded, predictor
 from stream_guard.training.shard import Shard
 
 __all__ = ["footage_logits", "held_out_logits", "measurements", "release", "write_manifest"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stream_guard.evaluation.accuracy import auc
+from stream_guard.evaluation.clips import Clip
+from stream_guard.evaluation.comparison import score_clips
+from stream_guard.evaluation.landmarks import LargestFace
+from stream_guard.evaluation.predictor import loaded, predictor
 from stream_guard.faces.mesh import FaceMesh
 from stream_guard.models import store
-from stream_guard.training.accuracy import auc
-from stream_guard.training.clips import Clip
-from stream_guard.training.evaluate import score_clips
-from stream_guard.training.landmarks import LargestFace
-from stream_guard.training.predictor import loaded, predictor
 from tests.data import videos
 
 pytestmark = [pytest.mark.data, pytest.mark.timeout(180)]

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from stream_guard.errors import ModelError
+from stream_guard.evaluation.predictor import loaded, predictor
 from stream_guard.testing.engines import make_manifest
 from stream_guard.training.export import compare, export, folded
 from stream_guard.training.network import Detector
-from stream_guard.training.predictor import loaded, predictor
 
 pytestmark = pytest.mark.unit
 

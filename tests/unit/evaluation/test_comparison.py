@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stream_guard.errors import ConfigError
-from stream_guard.training.clips import Clip
-from stream_guard.training.evaluate import ClipScore, compare, false_alarms
+from stream_guard.evaluation.clips import Clip
+from stream_guard.evaluation.comparison import ClipScore, compare, false_alarms
 from stream_guard.training.release import measurements
 
 pytestmark = pytest.mark.unit

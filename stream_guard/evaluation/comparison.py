@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from stream_guard.errors import ConfigError, UnsupportedMedia
+from stream_guard.evaluation.accuracy import Estimate, auc, bootstrap, equal_error_rate, hit_rate
+from stream_guard.evaluation.clips import Clip, face_crops
+from stream_guard.evaluation.landmarks import LargestFace
+from stream_guard.evaluation.predictor import Predictor
 from stream_guard.models.manifest import Manifest
-from stream_guard.training.accuracy import Estimate, auc, bootstrap, equal_error_rate, hit_rate
-from stream_guard.training.clips import Clip, face_crops
-from stream_guard.training.landmarks import LargestFace
-from stream_guard.training.predictor import Predictor
 
 __all__ = [
     "ClipScore",

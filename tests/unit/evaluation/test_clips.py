@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stream_guard.errors import ConfigError, UnsupportedMedia
-from stream_guard.training.clips import Clip, face_crops, find_clips, sample_frames
+from stream_guard.evaluation.clips import Clip, face_crops, find_clips, sample_frames
 from stream_guard.training.shard import PreparedFace
 
 pytestmark = pytest.mark.unit

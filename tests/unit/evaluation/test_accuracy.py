@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_guard.training.accuracy import auc, bootstrap, equal_error_rate, hit_rate
+from stream_guard.evaluation.accuracy import auc, bootstrap, equal_error_rate, hit_rate
 
 pytestmark = pytest.mark.unit
 

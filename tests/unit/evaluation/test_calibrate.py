@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stream_guard.errors import ConfigError
-from stream_guard.training.calibrate import calibrate, fit_line, thresholds
+from stream_guard.evaluation.calibrate import calibrate, fit_line, thresholds
 
 pytestmark = pytest.mark.unit
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.errors import ConfigError, UnsupportedMedia
+from stream_guard.evaluation.landmarks import LargestFace
 from stream_guard.faces.align import crop_matrix, cut, landmark_box
-from stream_guard.training.landmarks import LargestFace
 
 __all__ = ["Clip", "face_crops", "find_clips", "sample_frames"]
 

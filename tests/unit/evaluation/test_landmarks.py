@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from stream_guard.evaluation.landmarks import LargestFace
 from stream_guard.faces.mesh import FaceMesh, Mesh
 from stream_guard.models import store
-from stream_guard.training.landmarks import LargestFace
 
 pytestmark = pytest.mark.unit
 
