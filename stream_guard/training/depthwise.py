@@ -3,7 +3,8 @@
 PyTorch 2.13 leaves two cases of it to slow reference code (oneDNN): the weight gradient of 5x5 kernels, and the
 input gradient of strides above one. In bfloat16 they took two thirds of a training step of EfficientNet-Lite0.
 Both can be said in terms of the fast cases: a stride is zeros between the gradients, and a 5x5 kernel's gradient
-is read from four 3x3 ones. A step of 32 faces of 176 px on two cores (Zen 4) is 1.5 times as fast, measured side by side.
+is read from four 3x3 ones. A step of 32 faces of 176 px on two cores (Zen 4) is 1.5 times as fast, measured side by
+side.
 """
 
 from __future__ import annotations

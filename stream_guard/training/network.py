@@ -133,7 +133,7 @@ class _Padded(nn.Conv2d):
         return self._convolve(functional.pad(features, pads))
 
     def _convolve(self, features: Tensor) -> Tensor:
-        if self.groups == 1:
+        if self.groups == 1 or self.bias is not None:  # a folded one has a bias, and is not trained any more
             return super().forward(features)
         return depthwise(features, self.weight, stride=self.stride[0], padding=int(self.padding[0]))
 
