@@ -44,7 +44,7 @@ def compatible(landmarks: NDArray[np.float32], others: NDArray[np.float32]) -> N
         others: float32, shape (n, 478, 2), pixels, each of its own picture.
 
     Returns:
-        float32, shape (n,), 0 (the same) to 1; up to about 0.1 a swap succeeds.
+        float32, shape (n,), 0 (the same) to 1. The nearest few of 200 photographs are mostly at 0.04 to 0.09.
     """
     points = np.concatenate([landmarks[None, KEYPOINTS], others[:, KEYPOINTS]])
     points = points - points.mean(axis=1, keepdims=True)
@@ -150,7 +150,8 @@ def swap(
     face = warp(other_rgb, there, here, window)
     face = redraw(face, rng)
     target, weights = rgb[window], mask[window]
-    face = _match_colour(face, target, weights, rng) if rng.random() < 0.7 else _match_light(face, target, rng)
+    match = _match_colour if rng.random() < 0.7 else _match_light
+    face = match(face, target, weights, rng)
     if rng.random() < 0.25:
         face = _clone(face, target, weights)
     forged[window] = blend(np.clip(face, 0, 255), target, weights)
@@ -209,13 +210,22 @@ def _match_colour(
 
 
 def _match_light(
-    face: NDArray[np.float32], target: NDArray[np.float32], rng: np.random.Generator
+    face: NDArray[np.float32],
+    target: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Take the target's light: its smooth part in place of the donor's, as a ratio."""
-    height, width = face.shape[:2]
-    cells = int(rng.integers(3, 9))
-    smooth = [cv2.resize(p, (cells, cells), interpolation=cv2.INTER_AREA) for p in (face, target)]
-    ratio = np.clip((smooth[1] + 8) / (smooth[0] + 8), 0.4, 2.5)
+    """Take the target's light: its smooth part within the mask in place of the donor's, as a ratio."""
+    height, width = mask.shape
+    cells = int(rng.integers(3, 8))
+    # Hair and background do not light a face: the mask weighs what enters the smooth parts.
+    share = cv2.resize(mask, (cells, cells), interpolation=cv2.INTER_AREA)[..., None] + 0.02
+    smooth = []
+    for picture in (face, target):
+        mean = (picture * mask[..., None]).sum(axis=(0, 1)) / mask.sum()
+        around = cv2.resize((picture - mean) * mask[..., None], (cells, cells), interpolation=cv2.INTER_AREA)
+        smooth.append(np.maximum(mean + around / share, 0.0) + 8)
+    ratio = np.clip(smooth[1] / smooth[0], 0.4, 2.5).astype(np.float32)
     return face * cv2.resize(ratio, (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[no-any-return]
 
 
@@ -224,7 +234,7 @@ def _clone(
 ) -> NDArray[np.float32]:
     """Poisson cloning (Perez et al., "Poisson Image Editing", 2003).
 
-    What it adds to a face is smooth, so it is solved at half size, on a black rim that keeps the mask inside.
+    What it adds to a face is smooth, so it is solved at half size. The rim keeps the mask off the edge.
     """
     height, width = face.shape[:2]
     small = (max(width // 2, 8), max(height // 2, 8))

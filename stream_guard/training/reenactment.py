@@ -126,7 +126,7 @@ def _move_mouth(moved: NDArray[np.float64], rng: np.random.Generator, *, gap: fl
     across = np.linspace(-1, 1, 9)
     arch = 1 - 0.6 * across**2
     # An open mouth closes as readily as a closed one opens, but never further than shut.
-    opening = 0.09 * rng.beta(1.2, 2.0) + 0.008 if rng.random() > gap / 0.08 else -rng.uniform(0.4, 0.95) * gap
+    opening = 0.008 + 0.08 * rng.beta(1.2, 2.5) if rng.random() > gap / 0.08 else -rng.uniform(0.4, 0.95) * gap
     moved[_LOWER_INNER, 1] += opening * arch
     moved[_LOWER_OUTER, 1] += opening * (0.3 + 0.7 * arch)
     moved[_CORNERS, 1] += 0.35 * opening
@@ -213,15 +213,20 @@ def _fill_mouth(
     origin = np.array([window[1].start, window[0].start])
     upper, lower = (moved[line] - origin for line in (_UPPER_INNER, _LOWER_INNER))
     inside = _polygon(upper, lower, face.shape[:2], after)
-    skin = face.reshape(-1, 3).mean(axis=0)
+    skin = cv2.resize(face, (1, 1), interpolation=cv2.INTER_AREA).reshape(3)
     cavity = skin * np.array([0.4, 0.22, 0.22]) * rng.uniform(0.5, 1.3)
-    filled = blend(np.broadcast_to(cavity.astype(np.float32), face.shape), face, inside * np.float32(amount))
-    if rng.random() < 0.6:
-        reach = upper + rng.uniform(0.2, 0.5) * (lower - upper)
-        teeth = _polygon(upper, reach, face.shape[:2], after)
-        enamel = (0.5 * skin + 0.5 * skin.mean()) * rng.uniform(0.9, 1.25)
-        filled = blend(np.broadcast_to(enamel.astype(np.float32), face.shape), filled, teeth * np.float32(amount))
+    filled = blend(_plain(cavity, face.shape), face, inside * np.float32(amount))
+    if rng.random() < 0.4:
+        # The upper row shows by its lower edges, dimmer the deeper the lips' shadow.
+        reach = upper + rng.uniform(0.3, 0.6) * (lower - upper)
+        teeth = cv2.GaussianBlur(_polygon(upper, reach, face.shape[:2], after), (0, 0), max(0.6, 0.15 * after))
+        enamel = (0.4 * skin + 0.6 * skin.max()) * rng.uniform(0.7, 1.2)
+        filled = blend(_plain(enamel, face.shape), filled, teeth * inside * np.float32(amount))
     return filled
+
+
+def _plain(colour: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.broadcast_to(colour.astype(np.float32), shape)
 
 
 def _polygon(

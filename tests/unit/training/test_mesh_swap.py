@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stream_guard.training import mesh_swap
 from stream_guard.training.mesh_swap import KEYPOINTS, OVAL, compatible, extent, swap, warp
 from stream_guard.training.shard import PreparedFace
 from tests.unit.training.conftest import draw_face
@@ -125,3 +126,28 @@ def test_the_same_pose_is_the_best_donor():
     assert list(np.argsort(distances)) == [2, 1, 0]
     assert distances[2] < 1e-3
     assert distances[0] > 0.05
+
+
+def test_matched_light_is_the_targets(face: PreparedFace):
+    """A donor lit from the left, a face lit from the right: what is drawn is lit from the right."""
+    ramp = np.linspace(60, 200, 220, dtype=np.float32)
+    ours, theirs = (
+        np.ascontiguousarray(np.broadcast_to(r[None, :, None], (220, 220, 3))) for r in (ramp, ramp[::-1])
+    )
+    mask = np.zeros((220, 220), np.float32)
+    mask[40:180, 40:180] = 1
+    matched = mesh_swap._match_light(theirs, ours, mask, np.random.default_rng(0))
+    drawn, wanted = (p[110, 60:160, 0] for p in (matched, ours))
+    assert drawn[-20:].mean() - drawn[:20].mean() > 0.6 * (wanted[-20:].mean() - wanted[:20].mean())
+
+
+@SEEDS
+def test_cloning_leaves_no_step_at_the_seam(seed):
+    ours = np.full((90, 80, 3), 160, np.float32)
+    theirs = ours - 70
+    mask = np.zeros((90, 80), np.float32)
+    top, left = np.random.default_rng(seed).integers(0, 12, 2)
+    mask[top : top + 60, left : left + 61] = 1
+    cloned = mesh_swap._clone(theirs, ours, mask)
+    assert cloned.shape == ours.shape
+    np.testing.assert_allclose(cloned[mask > 0], 160, atol=12)
