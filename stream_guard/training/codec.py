@@ -1,76 +1,216 @@
-"""What a call's video codec leaves of a picture: a short moving sequence through VP8 or H.264, with PyAV."""
+"""What a call's video codec leaves of a picture: a short sequence through VP8 or H.264 with PyAV, and losses."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 import av
 import numpy as np
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-__all__ = ["CodecSetting", "compress", "random_setting"]
+__all__ = ["CodecSetting", "Loss", "compress", "last_received", "random_loss", "random_setting"]
+
+_FRAME_RATE = 30
 
 
 @dataclass(frozen=True, slots=True)
 class CodecSetting:
-    """One way to compress.
+    """One way to compress: with a fixed quantiser or, without one, at a rate.
 
     Attributes:
         name: the encoder.
-        quantiser: 4 to 63 for VP8, 0 to 51 for H.264; higher is worse. Set directly, because a rate control
-            does not settle within the few frames of a sequence.
+        quantiser: 4 to 63 for VP8, 0 to 51 for H.264; higher is worse.
+        bits_per_pixel: bits for each pixel of each frame, where there is no quantiser: 600 kb/s at 640 x 480
+            and 30 frames a second are 0.065.
+        denoise: strength of libvpx's temporal denoiser, 0 (off) to 6; H.264 has none.
+        slices: independent bands of an H.264 frame, or token partitions of a VP8 frame (1, 2, 4 or 8).
+        effort: the encoder's speed: VP8's cpu-used, negated, 1 to 16 (Chromium: 6 and over; aiortc: 6), and
+            the preset of H.264 (superfast to 8, then ultrafast).
     """
 
     name: Literal["libvpx", "libx264"]
-    quantiser: int
+    quantiser: int | None = None
+    bits_per_pixel: float = 0.1
+    denoise: int = 0
+    slices: int = 1
+    effort: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What does not arrive of a sequence. The first frame always arrives whole.
+
+    Attributes:
+        kind: ``freeze``: nothing from `frame` on. ``missing``: that frame alone, so that the next is predicted
+            from the wrong one. ``slice``: one slice of it; ``cut``: the end of its data: H.264 conceals either,
+            of VP8 nothing is left that a program would show, as with ``missing``.
+        frame: index, 1 or more.
+        where: which slice, or how much of the data arrives: 0 to 1.
+    """
+
+    kind: Literal["freeze", "missing", "slice", "cut"]
+    frame: int
+    where: float = 0.5
 
 
 def random_setting(rng: np.random.Generator) -> CodecSetting:
-    """Return a setting from clean to what a call looks like on a bad link."""
+    """Return a setting from clean to what a call looks like on a bad link.
+
+    Half of them have a fixed quantiser, because a rate control hardly settles within a few frames; the others
+    a rate of 100 to 2,500 kb/s for a frame of 640 x 480 to 1280 x 720 pixels. Programs send smaller pictures
+    where the rate is low, and a still background costs next to nothing: the face gets its share of the bits.
+    """
+    vp8 = bool(rng.random() < 0.6)  # what Chromium and aiortc agree on first
+    denoise = int(rng.choice([0, 1, 2, 4])) if vp8 else 0
+    effort = int(rng.integers(5, 13))
+    slices = int(rng.choice([1, 2, 4])) if vp8 else int(rng.choice([1, 4, 8, 12]))
+    quantiser, bits_per_pixel = None, 0.1
     if rng.random() < 0.5:
-        return CodecSetting("libvpx", int(rng.integers(6, 44)))
-    return CodecSetting("libx264", int(rng.integers(16, 33)))
+        quantiser = int(rng.integers(6, 44) if vp8 else rng.integers(16, 33))
+    else:
+        kilobits = float(np.exp(rng.uniform(np.log(100), np.log(2500))))
+        pixels = np.exp(rng.uniform(np.log(640 * 480), np.log(1280 * 720))) * min(1.0, (kilobits / 600) ** 0.5)
+        moving = rng.uniform(0.3, 0.7)
+        bits_per_pixel = kilobits * 1000 / (_FRAME_RATE * pixels * moving)
+    return CodecSetting("libvpx" if vp8 else "libx264", quantiser, bits_per_pixel, denoise, slices, effort)
 
 
-def compress(frames: list[NDArray[np.uint8]], setting: CodecSetting) -> list[NDArray[np.uint8]]:
-    """Encode and decode a sequence.
+def random_loss(setting: CodecSetting, frames: int, rng: np.random.Generator) -> Loss | None:
+    """Return a loss that the last frame still shows, or none where the sequence is too short for one."""
+    if frames < 2:
+        return None
+    drawn, frame = rng.random(), int(rng.integers(1, frames))
+    if setting.name == "libx264" and drawn < 0.5:
+        sliced = setting.slices > 1 and rng.random() < 0.7
+        return Loss("slice" if sliced else "cut", frame, rng.uniform(0.0, 0.95))
+    if frames > 2 and rng.random() < 0.6:
+        return Loss("missing", min(frame, frames - 2))
+    return Loss("freeze", frame)
+
+
+def compress(
+    frames: list[NDArray[np.uint8]], setting: CodecSetting, loss: Loss | None = None
+) -> list[NDArray[np.uint8]]:
+    """Encode a sequence, lose some of it, and decode the rest.
 
     Args:
         frames: uint8, shape (height, width, 3), RGB, all alike; height and width even.
         setting: encoder and quality.
+        loss: what does not arrive.
 
     Returns:
-        The decoded frames, as many and of the same shape.
+        What a viewer sees, as many frames and of the same shape: where a frame did not arrive or could not be
+        decoded, the last good one again.
     """
-    height, width = frames[0].shape[:2]
+    return [_to_rgb(frame) for frame in _transmit(frames, setting, loss)]
+
+
+def last_received(
+    frames: list[NDArray[np.uint8]], setting: CodecSetting, loss: Loss | None = None
+) -> NDArray[np.uint8]:
+    """Return the last picture of `compress`, in less time."""
+    return _to_rgb(_transmit(frames, setting, loss)[-1])
+
+
+def _transmit(frames: list[NDArray[np.uint8]], setting: CodecSetting, loss: Loss | None) -> list[VideoFrame]:
+    encoder, decoder = _encoder(setting, *frames[0].shape[:2]), _decoder(setting)
+    packets = [packet for number, frame in enumerate(frames) for packet in encoder.encode(_to_frame(frame, number))]
+    packets += encoder.encode(None)
+    received: dict[int, VideoFrame] = {}
+    for number, packet in enumerate(packets):
+        data = _arriving(bytes(packet), number, loss)
+        if data:
+            arrived = av.Packet(data)
+            arrived.pts = packet.pts
+            _decode(decoder, arrived, received)
+    _decode(decoder, None, received)
+    shown = [received[0]]  # a key frame that arrived whole
+    for number in range(1, len(frames)):
+        shown.append(received.get(number, shown[-1]))
+    return shown
+
+
+def _encoder(setting: CodecSetting, height: int, width: int) -> av.VideoCodecContext:
     encoder = av.CodecContext.create(setting.name, "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.time_base = Fraction(1, 30)
+    encoder.time_base = Fraction(1, _FRAME_RATE)
+    encoder.framerate = Fraction(_FRAME_RATE)
+    encoder.gop_size = 3000  # as in a call: a key frame only where somebody asks for one
     encoder.thread_count = 1
-    encoder.options = _options(setting)
     if setting.name == "libvpx":
+        # A negative speed is a fixed one; a positive one follows the load, and no two runs would be alike.
+        options = {"deadline": "realtime", "cpu-used": str(-setting.effort), "lag-in-frames": "0"}
+        options |= {"noise-sensitivity": str(setting.denoise), "static-thresh": "1", "error-resilient": "default"}
+    else:
+        options = {"preset": "superfast" if setting.effort <= 8 else "ultrafast", "tune": "zerolatency"}
+        options["profile"] = "baseline"  # the one that WebRTC asks for
+    options["slices"] = str(setting.slices)
+    if setting.quantiser is None:
+        rate = max(10_000, round(setting.bits_per_pixel * _FRAME_RATE * width * height))
+        encoder.bit_rate = rate
+        # A buffer of a second, half full, and key frames of a few frames' size: Chromium's figures.
+        options |= {"maxrate": str(rate), "bufsize": str(rate), "rc_init_occupancy": str(rate // 2)}
+        options |= (
+            {"minrate": str(rate), "max-intra-rate": "450", "qmin": "2", "qmax": "56"}
+            if (setting.name == "libvpx")
+            else {}
+        )
+    elif setting.name == "libvpx":
         encoder.bit_rate = 50_000_000  # out of the way: the quantiser decides
         encoder.qmin = encoder.qmax = setting.quantiser
+    else:
+        options["qp"] = str(setting.quantiser)
+    encoder.options = options
+    return encoder
+
+
+def _decoder(setting: CodecSetting) -> av.VideoCodecContext:
     decoder = av.CodecContext.create("vp8" if setting.name == "libvpx" else "h264", "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
-    packets = [packet for frame in frames for packet in encoder.encode(_to_frame(frame))]
-    decoded = [out for packet in [*packets, *encoder.encode(None)] for out in decoder.decode(packet)]
-    return [
-        frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False) for frame in [*decoded, *decoder.decode(None)]
-    ]
+    return decoder
 
 
-def _to_frame(rgb: NDArray[np.uint8]) -> VideoFrame:
-    return VideoFrame.from_ndarray(rgb, format="rgb24")
+def _arriving(data: bytes, number: int, loss: Loss | None) -> bytes:
+    """Return what arrives of a frame's data."""
+    if loss is None or number < max(1, loss.frame) or (number > loss.frame and loss.kind != "freeze"):
+        return data
+    if loss.kind in ("freeze", "missing"):
+        return b""
+    # Annex B: units begin with 00 00 01; types 1 and 5 hold slices. VP8 has no such units:
+    # programs throw away a frame with a corrupt partition (FFmpeg would leave the rest of it green).
+    starts = [match.start() for match in re.finditer(b"\0?\0\0\1", data)]
+    if starts[:1] != [0]:
+        return b""
+    if loss.kind == "cut":
+        return data[: int(len(data) * loss.where)]
+    units = [data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
+    slices = [i for i, unit in enumerate(units) if unit.lstrip(b"\0")[1] & 31 in (1, 5)]
+    lost = slices[min(int(loss.where * len(slices)), len(slices) - 1)]
+    return b"".join(unit for i, unit in enumerate(units) if i != lost)
 
 
-def _options(setting: CodecSetting) -> dict[str, str]:
-    if setting.name == "libvpx":
-        # A negative speed is a fixed one; a positive one follows the load, and no two runs would be alike.
-        return {"deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0"}
-    return {"preset": "superfast", "tune": "zerolatency", "qp": str(setting.quantiser)}
+def _decode(
+    decoder: av.VideoCodecContext, packet: av.Packet[Stream] | None, received: dict[int, VideoFrame]
+) -> None:
+    try:
+        decoded = decoder.decode(packet)
+    except av.error.FFmpegError:  # nothing to be made of it: the last good frame stays
+        return
+    received.update({frame.pts: frame for frame in decoded if frame.pts is not None})
+
+
+def _to_frame(rgb: NDArray[np.uint8], number: int) -> VideoFrame:
+    frame = VideoFrame.from_ndarray(rgb, format="rgb24")
+    frame.pts = number
+    return frame
+
+
+def _to_rgb(frame: VideoFrame) -> NDArray[np.uint8]:
+    return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
