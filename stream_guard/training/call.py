@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.training.codec import last_received, random_loss, random_setting
+from stream_guard.training.codec import last_received, random_setting
+from stream_guard.training.packet_loss import random_loss
 
 __all__ = ["send"]
 
@@ -43,7 +44,8 @@ def send(tiles: Sequence[NDArray[np.uint8]], rng: np.random.Generator) -> list[N
     if rng.random() < _JPEG_SHARE:  # a camera driver that hands over JPEG, after whatever forged the picture
         sequence = [_jpeg(frame, quality) for quality in [int(rng.integers(50, 96))] for frame in sequence]
     setting = random_setting(rng)
-    loss = random_loss(setting, length, rng) if rng.random() < _LOSS_SHARE else None
+    slices = setting.slices if setting.name == "libx264" else 0
+    loss = random_loss(length, rng, slices=slices) if rng.random() < _LOSS_SHARE else None
     picture = last_received(sequence, setting, loss)
     received = [picture[top : top + side, left : left + side] for left, top in corners]
     if rng.random() < 0.15:  # a viewer's window that is larger than the picture sent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -13,7 +12,9 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-__all__ = ["CodecSetting", "Loss", "compress", "last_received", "random_loss", "random_setting"]
+from stream_guard.training.packet_loss import Loss, arriving
+
+__all__ = ["CodecSetting", "compress", "last_received", "random_setting"]
 
 _FRAME_RATE = 30
 
@@ -41,23 +42,6 @@ class CodecSetting:
     effort: int = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """What does not arrive of a sequence. The first frame always arrives whole.
-
-    Attributes:
-        kind: ``freeze``: nothing from `frame` on. ``missing``: that frame alone, so that the next is predicted
-            from the wrong one. ``slice``: one slice of it; ``cut``: the end of its data: H.264 conceals either,
-            of VP8 nothing is left that a program would show, as with ``missing``.
-        frame: index, 1 or more.
-        where: which slice, or how much of the data arrives: 0 to 1.
-    """
-
-    kind: Literal["freeze", "missing", "slice", "cut"]
-    frame: int
-    where: float = 0.5
-
-
 def random_setting(rng: np.random.Generator) -> CodecSetting:
     """Return a setting from clean to what a call looks like on a bad link.
 
@@ -78,19 +62,6 @@ def random_setting(rng: np.random.Generator) -> CodecSetting:
         moving = rng.uniform(0.3, 0.7)
         bits_per_pixel = kilobits * 1000 / (_FRAME_RATE * pixels * moving)
     return CodecSetting("libvpx" if vp8 else "libx264", quantiser, bits_per_pixel, denoise, slices, effort)
-
-
-def random_loss(setting: CodecSetting, frames: int, rng: np.random.Generator) -> Loss | None:
-    """Return a loss that the last frame still shows, or none where the sequence is too short for one."""
-    if frames < 2:
-        return None
-    drawn, frame = rng.random(), int(rng.integers(1, frames))
-    if setting.name == "libx264" and drawn < 0.5:
-        sliced = setting.slices > 1 and rng.random() < 0.7
-        return Loss("slice" if sliced else "cut", frame, rng.uniform(0.0, 0.95))
-    if frames > 2 and rng.random() < 0.6:
-        return Loss("missing", min(frame, frames - 2))
-    return Loss("freeze", frame)
 
 
 def compress(
@@ -123,7 +94,7 @@ def _transmit(frames: list[NDArray[np.uint8]], setting: CodecSetting, loss: Loss
     packets += encoder.encode(None)
     received: dict[int, VideoFrame] = {}
     for number, packet in enumerate(packets):
-        data = _arriving(bytes(packet), number, loss)
+        data = arriving(bytes(packet), number, loss)
         if data:
             arrived = av.Packet(data)
             arrived.pts = packet.pts
@@ -175,25 +146,6 @@ def _decoder(setting: CodecSetting) -> av.VideoCodecContext:
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
     return decoder
-
-
-def _arriving(data: bytes, number: int, loss: Loss | None) -> bytes:
-    """Return what arrives of a frame's data."""
-    if loss is None or number < max(1, loss.frame) or (number > loss.frame and loss.kind != "freeze"):
-        return data
-    if loss.kind in ("freeze", "missing"):
-        return b""
-    # Annex B: units begin with 00 00 01; types 1 and 5 hold slices. VP8 has no such units:
-    # programs throw away a frame with a corrupt partition (FFmpeg would leave the rest of it green).
-    starts = [match.start() for match in re.finditer(b"\0?\0\0\1", data)]
-    if starts[:1] != [0]:
-        return b""
-    if loss.kind == "cut":
-        return data[: int(len(data) * loss.where)]
-    units = [data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
-    slices = [i for i, unit in enumerate(units) if unit.lstrip(b"\0")[1] & 31 in (1, 5)]
-    lost = slices[min(int(loss.where * len(slices)), len(slices) - 1)]
-    return b"".join(unit for i, unit in enumerate(units) if i != lost)
 
 
 def _decode(

@@ -16,7 +16,6 @@ __all__ = [
     "MOUTH",
     "OVAL",
     "UPPER_LIDS",
-    "guided_filter",
     "head_width",
     "region",
 ]
@@ -58,18 +57,3 @@ def region(
         cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     soft: NDArray[np.float32] = mask.astype(np.float32) / np.float32(255)
     return cv2.GaussianBlur(soft, (0, 0), softness) if softness > 0.2 else soft
-
-
-def guided_filter(rgb: NDArray[np.float32], *, radius: int, contrast: float) -> NDArray[np.float32]:
-    """Smooth what has less contrast than given and keep what has more, after He, Sun and Tang (ECCV 2010).
-
-    Args:
-        rgb: float32, shape (height, width, 3), 0 to 255.
-        radius: of the box in pixels.
-        contrast: standard deviation in grey levels at which half of it is kept.
-    """
-    box = (2 * radius + 1, 2 * radius + 1)
-    mean = cv2.blur(rgb, box)
-    variance = np.maximum(cv2.blur(rgb * rgb, box) - mean * mean, 0)
-    kept = variance / (variance + np.float32(contrast**2))
-    return cv2.blur(kept, box) * rgb + cv2.blur(mean - kept * mean, box)  # type: ignore[no-any-return]

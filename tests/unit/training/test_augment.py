@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from stream_guard.training.augment import beautify, camera, processing, replace_background
-from stream_guard.training.contours import OVAL, guided_filter, region
+from stream_guard.training.augment import camera, processing
+from stream_guard.training.background import replace_background
+from stream_guard.training.beauty import beautify, guided_filter
+from stream_guard.training.contours import OVAL, region
 from stream_guard.training.shard import PreparedFace
 
 pytestmark = pytest.mark.unit
