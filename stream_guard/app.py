@@ -32,15 +32,13 @@ from stream_guard.inference.worker import InferenceWorker
 from stream_guard.metrics.prometheus import PrometheusMetrics
 from stream_guard.metrics.recorder import Recorder
 from stream_guard.models import store
-from stream_guard.models.calibration import Calibrator
+from stream_guard.models.calibration import Calibrator, track_settings
 from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Pipeline
 from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.protocol.messages import Hello, ModelReport, Stats
 from stream_guard.scoring.session import Session, SessionSettings
-from stream_guard.scoring.track import TrackSettings
-from stream_guard.scoring.verdict import VerdictSettings
 from stream_guard.server.health import health_routes
 from stream_guard.server.hub import Hub
 from stream_guard.server.listener import listen
@@ -51,9 +49,6 @@ from stream_guard.sources.base import Source
 from stream_guard.sources.registry import open_source
 
 __all__ = ["Runtime", "Service"]
-
-_FALSE_ALARMS = 0.01
-"""Share of real frames above the model's threshold below which no alarm is raised."""
 
 
 class Runtime:
@@ -75,7 +70,7 @@ class Runtime:
 
         Raises:
             EngineError: no engine can run it.
-            ModelError: a model file is missing or damaged.
+            ModelError: a model file is missing or damaged, or knows no alarm threshold for the rate asked for.
         """
         try:
             await self._start()
@@ -109,22 +104,17 @@ class Runtime:
         self.engine = choose(config.engine)
         self.device = self.engine.probe().device
         path, self.manifest = store.open_model(config.model) if config.model else store.default_model()
-        self._calibrator = Calibrator(self.manifest.calibration, self.manifest.thresholds)
+        self._calibrator = Calibrator(self.manifest.calibration)
+        self._track = track_settings(self.manifest, false_alarms_per_hour=config.false_alarms_per_hour)
         self._landmarker_file = store.path(store.LANDMARKER)
         network = choose_cpu().open_network(store.path(store.FINDER), Finder.INPUT_SHAPE)
         self._find_faces = Finder(_one_at_a_time(network))
         return path
 
     def scorer(self, *, live: bool) -> Session:
-        """Return a scorer for one stream; recordings are never stale.
-
-        No alarm below what the manifest says one real frame in a hundred exceeds.
-        """
-        verdict = VerdictSettings()
-        if any(one.false_alarm_rate <= _FALSE_ALARMS for one in self.manifest.thresholds):
-            verdict = replace(verdict, rise=max(verdict.rise, self._calibrator.threshold(_FALSE_ALARMS).logit))
-        track = TrackSettings(verdict=verdict)
-        return Session(SessionSettings(track) if live else SessionSettings(track, stale_after_ns=None))
+        """Return a scorer for one stream; recordings are never stale."""
+        settings = SessionSettings(self._track)
+        return Session(settings if live else replace(settings, stale_after_ns=None))
 
     def pipeline(
         self,

@@ -38,6 +38,9 @@ class Config(BaseModel):
     threads: int = Field(0, ge=0, le=256, description="CPU threads for inference; 0 lets the engine decide")
     budget_ms: float = Field(33.0, ge=1, le=10_000, description="latency budget of a frame")
     max_age_ms: float = Field(500.0, ge=1, le=60_000, description="a frame older than this is not scored")
+    false_alarms_per_hour: float = Field(
+        1.0, gt=0, le=3600, description="false alarms an hour of call that one real face may raise"
+    )
     max_faces: int = Field(25, ge=1, le=100, description="faces followed in one stream")
     max_sessions: int = Field(16, ge=1, le=1000, description="streams at a time")
 

@@ -1,16 +1,22 @@
-"""From a model's logits to evidence that can be added up. Pure."""
+"""From a model's logits to evidence that can be added up, and how the evidence is to be judged. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.errors import ModelError
-from stream_guard.models.manifest import Calibration, Threshold
+from stream_guard.models.manifest import AlarmRate, Calibration, Manifest, Threshold
+from stream_guard.scoring.track import TrackSettings
+from stream_guard.scoring.verdict import VerdictSettings
 
-__all__ = ["Calibrator"]
+__all__ = ["Calibrator", "alarm_rate", "track_settings"]
+
+_FRAMES_ABOVE = 0.01
+"""Share of real frames above the threshold of a model whose alarms were not worked out."""
 
 
 class Calibrator:
@@ -64,3 +70,45 @@ class Calibrator:
                 f"measured are: {measured}"
             )
         return fitting[-1]
+
+
+def track_settings(manifest: Manifest, *, false_alarms_per_hour: float = 1.0) -> TrackSettings:
+    """Return how a face is judged on this model's evidence.
+
+    The correlation of errors is the manifest's where it was measured. The alarm's threshold is the one that was
+    worked out for the rate; a manifest without any gives what one real frame in a hundred exceeds, at least the
+    default, and one without that the default.
+
+    Args:
+        manifest: the model's.
+        false_alarms_per_hour: of call, for one real face in view; has no effect on a model without `alarms`.
+
+    Raises:
+        ModelError: the model's alarms were not worked out for a rate this low.
+    """
+    usual = VerdictSettings()
+    rise = usual.rise
+    if manifest.alarms:
+        rise = max(usual.fall, alarm_rate(manifest, false_alarms_per_hour).rise)
+    elif any(one.false_alarm_rate <= _FRAMES_ABOVE for one in manifest.thresholds):
+        calibrator = Calibrator(manifest.calibration, manifest.thresholds)
+        rise = max(rise, calibrator.threshold(_FRAMES_ABOVE).logit)
+    verdict = replace(usual, rise=rise)
+    if manifest.independence is None:
+        return TrackSettings(verdict=verdict)
+    return TrackSettings.for_correlation(manifest.independence.correlation_s, verdict=verdict)
+
+
+def alarm_rate(manifest: Manifest, per_hour: float) -> AlarmRate:
+    """Return the mildest alarm threshold of a model that keeps to a rate of false alarms; nothing is interpolated.
+
+    Raises:
+        ModelError: the model's alarms were not worked out for a rate this low.
+    """
+    fitting = [one for one in manifest.alarms if one.per_hour <= per_hour]
+    if not fitting:
+        known = ", ".join(f"{one.per_hour:g}" for one in manifest.alarms) or "none"
+        raise ModelError(
+            f"the model has no alarm threshold for {per_hour:g} false alarms an hour; worked out are: {known}"
+        )
+    return max(fitting, key=lambda one: one.per_hour)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream_guard.errors import ModelError
 
-__all__ = ["Calibration", "DataSet", "Manifest", "Measurement", "Threshold"]
+__all__ = ["AlarmRate", "Calibration", "DataSet", "Independence", "Manifest", "Measurement", "Threshold"]
 
 
 class _Strict(BaseModel):
@@ -32,6 +32,28 @@ class Threshold(_Strict):
 
     false_alarm_rate: float = Field(gt=0, lt=1)
     logit: float
+
+
+class Independence(_Strict):
+    """How long a model's errors last: two frames d seconds apart correlate by ``exp(-d / correlation_s)``."""
+
+    correlation_s: float = Field(gt=0, description="estimated on real footage")
+    low: float = Field(gt=0, description="95 % bootstrap interval over clips")
+    high: float = Field(gt=0)
+    within: float = Field(ge=0, description="variance of the calibrated logit within a clip")
+    between: float = Field(ge=0, description="variance of the clips' means, what chance adds taken off")
+    measured_on: str = Field(description="which footage, in words")
+
+
+class AlarmRate(_Strict):
+    """The ``rise`` at which real people raise so many alarms an hour of call."""
+
+    per_hour: float = Field(gt=0, description="false alarms an hour for one face in view")
+    rise: float = Field(description="smoothed log-likelihood ratio from which on a face may be called synthetic")
+    low: float = Field(description="95 % interval of the rise")
+    high: float
+    hours: float = Field(gt=0, description="of call behind it")
+    how: str = Field(description="what was measured and what was modelled, in words")
 
 
 class DataSet(_Strict):
@@ -77,6 +99,8 @@ class Manifest(_Strict):
     parameters: int = Field(ge=1)
     calibration: Calibration
     thresholds: tuple[Threshold, ...] = ()
+    independence: Independence | None = Field(None, description="None where it was not measured")
+    alarms: tuple[AlarmRate, ...] = Field((), description="empty where it was not worked out")
     data: tuple[DataSet, ...]
     data_sha256: str = Field("", description="digest of the list of training files")
     made_by: str = Field(description="the command")

@@ -53,6 +53,11 @@ class SmoothingSettings:
         ):
             raise ConfigError("smoothing: every setting must be a finite number above 0")
 
+    def looks_at(self, rate: float) -> float:
+        """Return how many independent looks so many scored frames a second add up to in the long run."""
+        kept = math.exp(-1 / (rate * self.time_constant_s))
+        return math.tanh(self.time_constant_s * (1 - kept) / (2 * self.correlation_s)) / (1 - kept)
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from stream_guard.errors import ConfigError
 from stream_guard.face import Reason
@@ -13,6 +14,12 @@ from stream_guard.scoring.smoothing import Estimate, Evidence, SmoothingSettings
 from stream_guard.scoring.verdict import Verdict, VerdictSettings
 
 __all__ = ["FaceTrack", "TrackSettings"]
+
+_LONGEST_CORRELATION_S = 0.5
+"""A memory of one second holds one look at this correlation, and half of one at twice that: nothing to speak on."""
+
+_SLOW_RATE = 2.0
+"""Scored frames a second at which there must still be enough to speak on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,28 @@ class TrackSettings:
     def __post_init__(self) -> None:
         if not 0 < self.thin_looks <= self.enough_looks:
             raise ConfigError("scoring: must be 0 < thin_looks <= enough_looks")
+
+    @classmethod
+    def for_correlation(cls, correlation_s: float, *, verdict: VerdictSettings) -> Self:
+        """Return the settings for a model whose errors were measured to last so long.
+
+        Longer errors make fewer looks of the same frames. What is asked for before a word is said shrinks with
+        what two frames a second can give, so that the word comes after as long a time; what is lost shows in
+        the interval, and the thresholds are worked out at these settings.
+
+        Args:
+            correlation_s: the model's, in seconds; more than 0.5 counts as 0.5.
+            verdict: when an alarm is raised.
+        """
+        usual = cls()
+        smoothing = replace(usual.smoothing, correlation_s=min(correlation_s, _LONGEST_CORRELATION_S))
+        share = min(1.0, smoothing.looks_at(_SLOW_RATE) / usual.smoothing.looks_at(_SLOW_RATE))
+        return cls(
+            smoothing=smoothing,
+            verdict=verdict,
+            enough_looks=usual.enough_looks * share,
+            thin_looks=usual.thin_looks * share,
+        )
 
 
 class FaceTrack:

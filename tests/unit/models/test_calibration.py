@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_guard.errors import ModelError
-from stream_guard.models.calibration import Calibrator
-from stream_guard.models.manifest import Calibration, Threshold
+from stream_guard.models import store
+from stream_guard.models.calibration import Calibrator, alarm_rate, track_settings
+from stream_guard.models.manifest import AlarmRate, Calibration, Independence, Manifest, Threshold
+from stream_guard.scoring.smoothing import SmoothingSettings
+from stream_guard.scoring.track import TrackSettings
+from stream_guard.testing.engines import make_manifest
 
 pytestmark = pytest.mark.unit
 
@@ -63,3 +67,57 @@ def test_a_promise_that_was_never_measured_is_not_made() -> None:
         Calibrator(Calibration(), THRESHOLDS).threshold(math.nextafter(0.001, 0))
     with pytest.raises(ModelError, match="measured are: none"):
         Calibrator(Calibration()).threshold(0.01)
+
+
+def worked_out() -> Manifest:
+    alarms = tuple(
+        AlarmRate(per_hour=per_hour, rise=rise, low=rise - 0.5, high=rise + 0.5, hours=10, how="by hand")
+        for per_hour, rise in [(6, 0.4), (1, 1.25), (0.2, 2.5)]
+    )
+    independence = Independence(
+        correlation_s=0.3, low=0.2, high=0.4, within=0.5, between=1, measured_on="two clips"
+    )
+    return make_manifest().model_copy(update={"alarms": alarms, "independence": independence})
+
+
+@pytest.mark.parametrize(("asked", "rise"), [(6, 0.4), (60, 0.4), (5.9, 1.25), (1, 1.25), (0.2, 2.5)])
+def test_the_alarm_is_the_mildest_that_keeps_the_rate(asked: float, rise: float) -> None:
+    assert track_settings(worked_out(), false_alarms_per_hour=asked).verdict.rise == rise
+
+
+def test_one_alarm_an_hour_is_what_holds_where_nothing_is_asked() -> None:
+    assert track_settings(worked_out()).verdict.rise == 1.25
+
+
+def test_a_rate_that_was_never_worked_out_is_not_promised() -> None:
+    with pytest.raises(ModelError, match=r"0\.1 false alarms an hour; worked out are: 6, 1, 0\.2"):
+        track_settings(worked_out(), false_alarms_per_hour=0.1)
+    with pytest.raises(ModelError, match="worked out are: none"):
+        alarm_rate(make_manifest(), 1)
+
+
+def test_a_rise_below_where_the_alarm_falls_is_lifted_to_it() -> None:
+    low = AlarmRate(per_hour=1, rise=-2, low=-3, high=0, hours=1, how="by hand")
+    assert track_settings(make_manifest().model_copy(update={"alarms": (low,)})).verdict.rise == 0
+
+
+def test_the_measured_correlation_takes_the_place_of_the_assumed_one() -> None:
+    track = track_settings(worked_out())
+    assert track.smoothing == SmoothingSettings(correlation_s=0.3)
+    assert track.enough_looks < TrackSettings().enough_looks
+
+
+@pytest.mark.parametrize(("logit", "rise"), [(0.3, 0.85), (2.0, 2.0)])
+def test_without_worked_out_alarms_the_frames_threshold_raises_the_default(logit: float, rise: float) -> None:
+    thresholds = (Threshold(false_alarm_rate=0.01, logit=logit),)
+    manifest = make_manifest().model_copy(update={"thresholds": thresholds})
+    assert track_settings(manifest, false_alarms_per_hour=0.001).verdict.rise == rise
+
+
+def test_a_manifest_that_knows_nothing_leaves_everything_as_it_was() -> None:
+    manifest = make_manifest().model_copy(update={"thresholds": (Threshold(false_alarm_rate=0.1, logit=3),)})
+    assert track_settings(manifest) == TrackSettings()
+
+
+def test_the_shipped_model_can_be_judged_by() -> None:
+    assert 0 <= track_settings(store.default_model()[1]).verdict.rise < SmoothingSettings().clip

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stream_guard.errors import ModelError
-from stream_guard.models.manifest import Manifest
+from stream_guard.models.manifest import AlarmRate, Independence, Manifest
 from stream_guard.testing.engines import make_manifest
 
 pytestmark = pytest.mark.unit
@@ -32,12 +32,24 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert Manifest.read(written(tmp_path, manifest.model_dump_json())) == manifest
 
 
+def test_alarms_and_independence_are_read_back(tmp_path: Path) -> None:
+    manifest = make_manifest().model_copy(
+        update={
+            "alarms": (AlarmRate(per_hour=1, rise=1.5, low=1, high=2, hours=30, how="modelled"),),
+            "independence": Independence(
+                correlation_s=0.2, low=0.1, high=0.3, within=0.5, between=1.5, measured_on="ten clips"
+            ),
+        }
+    )
+    assert Manifest.read(written(tmp_path, manifest.model_dump_json())) == manifest
+
+
 def test_optional_facts_may_be_left_out(tmp_path: Path, content: dict[str, Any]) -> None:
-    for name in ("patch_grid", "thresholds", "data_sha256", "measured", "limits"):
+    for name in ("patch_grid", "thresholds", "independence", "alarms", "data_sha256", "measured", "limits"):
         del content[name]
     manifest = Manifest.read(written(tmp_path, content))
-    assert manifest.patch_grid is None
-    assert manifest.thresholds == manifest.measured == manifest.limits == ()
+    assert manifest.patch_grid is manifest.independence is None
+    assert manifest.thresholds == manifest.alarms == manifest.measured == manifest.limits == ()
 
 
 @pytest.mark.parametrize("name", ["file", "sha256", "licence", "size", "mean", "calibration", "data", "made_by"])
