@@ -62,7 +62,7 @@ def hold(
     body = cv2.GaussianBlur(alpha, (0, 0), 0.05 * width)
     dents = cv2.GaussianBlur(creases.astype(np.float32) / 255, (0, 0), max(0.5, 0.012 * width))
     grain = rng.standard_normal((*shape, 1), np.float32) * np.float32(rng.uniform(1, 4))
-    drawn = colour * (np.float32(0.45) + np.float32(0.6) * body - np.float32(0.35) * dents)[..., None] + grain
+    drawn = colour * (np.float32(0.65) + np.float32(0.4) * body - np.float32(0.35) * dents)[..., None] + grain
     shaded = rgb * (1 - np.float32(0.35) * body[..., None])
     return shaded + alpha[..., None] * (drawn - shaded), alpha
 

@@ -32,9 +32,11 @@ def dress(
         rng: source of randomness.
 
     Returns:
-        float32, like `rgb`.
+        float32, like `rgb`: the same array where there is nothing to do.
     """
     make_up, glasses, light = rng.random(3) < (_MAKE_UP, _GLASSES, _LIGHT)
+    if not (make_up or glasses or light):
+        return rgb
     if make_up:
         rgb = _make_up(rgb, landmarks, rng)
     if glasses:
@@ -59,6 +61,8 @@ def cover(
     """
     alpha = np.zeros(rgb.shape[:2], np.float32)
     holds, captioned = rng.random(2) < (_OBJECT, _CAPTION)
+    if not (holds or captioned):
+        return rgb, alpha
     if holds:
         rgb, alpha = hold(rgb, landmarks, rng)
     if captioned:
