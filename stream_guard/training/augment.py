@@ -96,7 +96,7 @@ def _low_light(rgb: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     dark = np.clip(rgb, 0, 255) * exposure
     # Automatic gain does not leave a person in the dark entirely.
     enough = 45 / max(1.0, float(dark[::4, ::4].mean()))
-    gain = np.float32(max(rng.uniform(0.4, 0.9) / exposure, min(enough, 6.0)))
+    gain = np.float32(max(float(rng.uniform(0.4, 0.9) / exposure), min(enough, 6.0)))
     noise = _noise((rgb.shape[0], rgb.shape[1]), rng, strongest=2.5)
     return (dark + noise * np.sqrt(0.3 + dark / 60)) * gain
 
