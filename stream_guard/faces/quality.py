@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stream_guard.face import Box, Pose, Reason
 from stream_guard.faces.align import crop_matrix, cut
 
-__all__ = ["blur", "light", "reasons", "unseen"]
+__all__ = ["blur", "inner_face", "light", "reasons", "unseen"]
 
 _SCALE = 96
 """Side in pixels at which light and sharpness are looked at, so that a face's size does not count twice."""
@@ -57,8 +57,7 @@ def reasons(rgb: NDArray[np.uint8], box: Box, pose: Pose | None, *, min_face_px:
         found.append(Reason.FACE_TOO_SMALL)
     if pose is not None and (abs(pose.yaw) > _MOST_YAW or abs(pose.pitch) > _MOST_PITCH):
         found.append(Reason.TURNED_AWAY)
-    crop = cut(rgb, crop_matrix(box, size=_SCALE, margin=1.0), size=_SCALE)
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[_SCALE // 8 : -_SCALE // 8, _SCALE // 8 : -_SCALE // 8]
+    grey = inner_face(rgb, box)
     ill_lit = light(grey)
     if ill_lit is not None:
         found.append(ill_lit)
@@ -75,6 +74,21 @@ def unseen(turn: float) -> Reason:
         turn: as the finder saw it, see `faces.finder.Found`.
     """
     return Reason.TURNED_AWAY if abs(turn) > _TURNED else Reason.COVERED
+
+
+def inner_face(rgb: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """Return the part of a face whose light and sharpness count, at one size for all faces.
+
+    Args:
+        rgb: the frame: uint8, shape (height, width, 3).
+        box: spans the face's landmarks, in pixels.
+
+    Returns:
+        uint8, shape (72, 72), grey.
+    """
+    crop = cut(rgb, crop_matrix(box, size=_SCALE, margin=1.0), size=_SCALE)
+    grey: NDArray[np.uint8] = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    return grey[_SCALE // 8 : -_SCALE // 8, _SCALE // 8 : -_SCALE // 8]
 
 
 def light(grey: NDArray[np.uint8]) -> Reason | None:

@@ -1,0 +1,163 @@
+"""What the gates save and cost, as tables and as a picture."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from stream_guard.evaluation.accuracy import Estimate
+from stream_guard.evaluation.degradations import DEGRADATIONS
+from stream_guard.evaluation.gates import Gated, Look, gated, passes
+
+AXES = {kind.name: kind.axis for kind in DEGRADATIONS} | {
+    "bitrate": "VP8, kb/s",
+    "turned": "yaw or pitch up to, degrees",
+}
+INK, ACCENT = "#1a1a1a", "#0072b2"
+
+
+def tables(sets: dict[str, list[Look]], *, rise: float) -> Iterator[Table]:
+    """Return one table a gate, and one of all of them."""
+    for name, looks in sets.items():
+        table = Table(
+            AXES[name],
+            "frames",
+            "passed",
+            "reasons",
+            "AUC",
+            "EER",
+            "passed",
+            "refused",
+            "false alarms",
+            "misses",
+            f"at {rise:g}",
+            title=name,
+        )
+        for level, rows in levels(looks):
+            table.add_row(label(name, level), str(len(rows)), *_row(rows, gated(rows, passes(rows), rise=rise)))
+        yield table
+    table = Table(
+        "all levels of",
+        "frames",
+        "passed",
+        "reasons",
+        "AUC",
+        "EER",
+        "passed",
+        "refused",
+        "false alarms",
+        "misses",
+        f"at {rise:g}",
+        title="every level as often as any other; false alarms and misses: all / passed / refused",
+    )
+    for name, looks in sets.items():
+        table.add_row(name, str(len(looks)), *_row(looks, gated(looks, passes(looks), rise=rise)))
+    yield table
+
+
+def levels(looks: list[Look]) -> list[tuple[float | None, list[Look]]]:
+    """Return the frames level by level, in the order in which the levels came."""
+    found: dict[float | None, list[Look]] = {}
+    for look in looks:
+        found.setdefault(look.level, []).append(look)
+    if None not in found:
+        return sorted(found.items(), key=lambda item: item[0] or 0)
+    return list(found.items())
+
+
+def label(name: str, level: float | None) -> str:
+    """Return a level as its axis counts it."""
+    if level is None:
+        return "as it is"
+    return f"{level * 100:g}" if "%" in AXES[name] else f"{level:g}"
+
+
+def draw(sets: dict[str, list[Look]], out: Path, *, rise: float) -> None:
+    """Draw the AUC over each degradation, what the gates pass and the product's errors below."""
+    figure = Figure(figsize=(3.1 * 5, 6.4 * 2), layout="constrained")
+    grid = figure.subplots(6, 5, height_ratios=[3, 1.2, 1.6] * 2, squeeze=False)
+    for axes in grid.flat[len(sets) :]:
+        axes.axis("off")
+    for place, (name, looks) in enumerate(sets.items()):
+        row, column = 3 * (place // 5), place % 5
+        above, middle, below = (grid[row + step, column] for step in range(3))
+        for axes in (above, middle, below):
+            axes.axis("on")
+        found = [(level, gated(rows, passes(rows), rise=rise)) for level, rows in levels(looks)]
+        _separation(above, [one for _, one in found])
+        middle.fill_between(range(len(found)), [one.coverage for _, one in found], color=ACCENT, alpha=0.5, lw=0)
+        _errors(below, [one for _, one in found])
+        for axes in (above, middle, below):
+            axes.set_xlim(-0.3, len(found) - 0.7)
+            axes.set_xticks(range(len(found)), [])
+            turn = _half(found)
+            if turn is not None:
+                axes.axvline(turn, color=INK, ls=":", lw=1.2)
+        above.set(title=name, ylim=(0.4, 1.0))
+        middle.set(ylim=(0, 1.02), yticks=(0, 1))
+        below.set(ylim=(0, 1.02), yticks=(0, 0.5, 1), xlabel=AXES[name])
+        ticks = ["as is" if level is None else label(name, level) for level, _ in found]
+        below.set_xticks(range(len(found)), ticks, fontsize=8)
+        if column == 0:
+            for axes, text in ((above, "frame AUC"), (middle, "passed"), (below, "errors")):
+                axes.set_ylabel(text)
+    handles, texts = grid[0, 0].get_legend_handles_labels()
+    more = grid[2, 0].get_legend_handles_labels()
+    figure.legend(handles + more[0], texts + more[1], loc="outside lower center", ncols=6, frameon=False)
+    figure.savefig(out, dpi=110)
+
+
+def _separation(axes, found: list[Gated]) -> None:
+    every = [one.every.auc for one in found]
+    known = [place for place, one in enumerate(every) if one is not None]
+    values = [every[place] for place in known]
+    axes.fill_between(known, [v.low for v in values], [v.high for v in values], color=ACCENT, alpha=0.2, lw=0)
+    axes.plot(known, [v.value for v in values], color=ACCENT, marker="o", ms=3, label="AUC, all frames (95 %)")
+    passed = [(place, one.passed.auc.value) for place, one in enumerate(found) if one.passed.auc]
+    axes.plot(*zip(*passed, strict=True), color=INK, ls="none", marker="_", ms=9, mew=2, label="AUC, passed frames")
+    axes.axhline(0.5, color="#999999", lw=0.8)
+
+
+def _errors(axes, found: list[Gated]) -> None:
+    for figure, colour, text in (
+        ("false_alarms", "#d55e00", "false alarms at even odds"),
+        ("misses", "#009e73", "misses at even odds"),
+    ):
+        known = [(place, getattr(one.every, figure).value) for place, one in enumerate(found) if one.every.auc]
+        axes.plot(*zip(*known, strict=True), color=colour, lw=1.4, label=text)
+
+
+def _half(found: list[tuple[float | None, Gated]]) -> float | None:
+    """Return where, between two levels, the gates begin to refuse every other frame."""
+    covered = [one.coverage for _, one in found]
+    for place in range(1, len(covered)):
+        if covered[place - 1] >= 0.5 > covered[place]:
+            return float(np.interp(0.5, [covered[place], covered[place - 1]], [place, place - 1]))
+    return None
+
+
+def _row(looks: list[Look], figures: Gated) -> list[str]:
+    counts = Counter(reason.value for look in looks for reason in look.reasons)
+    parts = (figures.every, figures.passed, figures.refused)
+    return [
+        f"{figures.coverage:.0%}",
+        ", ".join(f"{reason} {count / len(looks):.0%}" for reason, count in counts.most_common(2)),
+        _interval(figures.every.auc),
+        "" if figures.every.equal_error_rate is None else f"{figures.every.equal_error_rate:.0%}",
+        _value(figures.passed.auc, "{:.2f}"),
+        _value(figures.refused.auc, "{:.2f}"),
+        " / ".join(_value(part.false_alarms, "{:.0%}") for part in parts),
+        " / ".join(_value(part.misses, "{:.0%}") for part in parts),
+        f"{_value(figures.every.false_alarms_rise, '{:.0%}')} / {_value(figures.every.misses_rise, '{:.0%}')}",
+    ]
+
+
+def _interval(estimate: Estimate | None) -> str:
+    return "" if estimate is None else f"{estimate.value:.2f} ({estimate.low:.2f}-{estimate.high:.2f})"
+
+
+def _value(estimate: Estimate | None, shape: str) -> str:
+    return "-" if estimate is None else shape.format(estimate.value)
