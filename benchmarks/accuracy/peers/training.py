@@ -1,0 +1,121 @@
+"""Trains any network on a set of samples, all by one recipe."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from benchmarks.accuracy.peers.samples import PATCH, Batch, SampleSet
+
+__all__ = ["Course", "Progress", "train_peer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long and how fast to train.
+
+    Attributes:
+        minutes: of the clock; None to count steps alone.
+        steps: at most this many; None to go by the clock alone.
+        pairs: real and forged twins in a batch.
+        learning_rate: the highest; it rises over the first 3 % and falls to nothing as a cosine.
+        patch_weight: weight of the patch map's loss beside the logit's.
+        small_share: the first share is spent on windows of 11/14 of the side, where a step costs 5/8.
+        seed: of order, windows and dropout. The weights are drawn before.
+    """
+
+    minutes: float | None = None
+    steps: int | None = None
+    pairs: int = 16
+    learning_rate: float = 7e-4
+    patch_weight: float = 0.5
+    small_share: float = 0.4
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """After a step: how many there were, faces seen, seconds since the first, and the running loss."""
+
+    steps: int
+    faces: int
+    seconds: float
+    loss: float
+
+
+def train_peer(
+    network: nn.Module,
+    samples: SampleSet,
+    course: Course,
+    *,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Train a network in place; leave it in evaluation mode.
+
+    Args:
+        network: from uint8 faces to a `training.network.Output`.
+        samples: see `SampleSet`.
+        course: how long and how fast.
+        report: is told of every step.
+
+    Returns:
+        What was done in all. The loss is the running mean of the logit's binary cross-entropy.
+
+    Raises:
+        ValueError: the course has no end.
+    """
+    if course.minutes is None and course.steps is None:
+        raise ValueError("a course needs minutes or steps")
+    torch.manual_seed(course.seed)
+    rng = np.random.default_rng(course.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device).train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(network.parameters(), lr=course.learning_rate, weight_decay=0.02)
+    small = samples.size * 11 // 14 // PATCH * PATCH
+    batches = samples.pairs(min(course.pairs, len(samples) // 2), rng)
+    done, started = Progress(0, 0, 0.0, math.log(2)), time.monotonic()
+    while (share := _share(done, course)) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = course.learning_rate * _schedule(share)
+        window = small if share < course.small_share else samples.size
+        batch = samples.batch(next(batches), window, rng)
+        loss = _step(network, optimiser, batch, device, course.patch_weight)
+        seen, kept = done.faces + len(batch.labels), min(0.98, done.steps / (done.steps + 1))
+        done = Progress(done.steps + 1, seen, time.monotonic() - started, kept * done.loss + (1 - kept) * loss)
+        report(done)
+    network.to("cpu").eval()
+    return done
+
+
+def _share(done: Progress, course: Course) -> float:
+    by_clock = done.seconds / (60 * course.minutes) if course.minutes is not None else 0.0
+    return max(by_clock, done.steps / course.steps if course.steps is not None else 0.0)
+
+
+def _schedule(share: float) -> float:
+    """Return the share of the highest learning rate after this share of the course."""
+    return min(1.0, 0.05 + share / 0.03) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
+
+
+def _step(
+    network: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch, device: torch.device, patch_weight: float
+) -> float:
+    """Take one step; return the loss of the logits."""
+    labels, masks = batch.labels.to(device), batch.masks.to(device)
+    with torch.autocast(device.type, torch.bfloat16):
+        output = network(batch.faces.to(device))
+    loss = functional.binary_cross_entropy_with_logits(output.logits, labels)
+    where = functional.binary_cross_entropy_with_logits(output.patches, masks.clamp(0, 1))
+    optimiser.zero_grad()
+    (loss + patch_weight * where).backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    optimiser.step()
+    return float(loss.detach())
