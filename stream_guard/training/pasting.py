@@ -42,6 +42,8 @@ def paste(
         placed = _misplaced(placed, drawn.shape[0], rng)
     whole = _hull_mask if rng.random() < 0.6 else face_mask
     mask = whole(landmarks, (height, width), rng)
+    # A small mask that was blurred much is faint; a tool's is not, and a fake must show.
+    mask /= max(0.25, float(mask.max()))
     mask *= _window(drawn.shape[0], placed, (width, height)) * np.float32(rng.choice([0.75, 0.9, 1, 1, 1, 1]))
     left, top, across, down = cv2.boundingRect((mask > 0).astype(np.uint8))
     if not across:
@@ -120,7 +122,7 @@ def _matched(
     Not always fully, and not always well.
     """
     lab = rng.random() < 0.4
-    strength = rng.choice([0.0, rng.uniform(0.4, 1.0), 1.0], p=[0.08, 0.37, 0.55])
+    strength = rng.choice([0.0, rng.uniform(0.4, 1.0), 1.0], p=[0.04, 0.36, 0.6])
     contrast = strength * (rng.random() < 0.7)
     slip = rng.uniform(0.0, 0.05) * (rng.random() < 0.4)
     if strength:
@@ -136,12 +138,12 @@ def _matched(
 
 def _finished(face: NDArray[np.float32], side: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Sharpen, soften or leave the face as it is; sometimes grain it."""
-    kind = rng.choice(3, p=[0.55, 0.3, 0.15])
+    kind = rng.choice(3, p=[0.6, 0.28, 0.12])
     if kind == 0:
         # Fixed in the tool's pixels or growing with the face: both exist.
         sigma = rng.uniform(0.6, 2.0) * max(1.0, rng.choice([1.0, side / 160]))
         blurred = cv2.GaussianBlur(face, (0, 0), sigma)
-        face = cv2.addWeighted(face, 1 + (amount := rng.uniform(0.1, 2.0)), blurred, -amount, 0)
+        face = cv2.addWeighted(face, 1 + (amount := rng.uniform(0.2, 2.4)), blurred, -amount, 0)
     elif kind == 2:
         face = cv2.GaussianBlur(face, (0, 0), rng.uniform(0.4, 1.0))
     if rng.random() < 0.25:

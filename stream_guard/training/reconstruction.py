@@ -103,7 +103,7 @@ def prepare_reconstructions(
 
     Args:
         shard: folder of prepared faces.
-        out: where the faces go; about 500 kB for each face of the shard.
+        out: where the faces go, about 500 kB for each of the shard, and the autoencoders' weights.
         minutes: wall-clock minutes for the training of all; drawing takes about a second more for each 50 faces.
         seed: of the training.
         specs: which autoencoders.
@@ -206,11 +206,15 @@ def _in_parallel(jobs: Sequence[_Job], workers: int, progress: Callable[[float],
     shares = context.Array("d", len(jobs), lock=False)
     with ProcessPoolExecutor(workers, context, _start, (shares,)) as pool:
         waiting = {pool.submit(_work, job) for job in jobs}
-        while waiting:
-            finished, waiting = wait(waiting, timeout=1.0, return_when=FIRST_EXCEPTION)
-            for future in finished:
-                future.result()
-            progress(sum(shares) / len(jobs))
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, timeout=1.0, return_when=FIRST_EXCEPTION)
+                for future in finished:
+                    future.result()
+                progress(sum(shares) / len(jobs))
+        finally:
+            # Where one fails, those that wait are not begun.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 _shares: MutableSequence[float] = []
