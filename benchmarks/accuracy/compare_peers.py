@@ -123,10 +123,7 @@ def _mesonet(weights: Path, store: CropStore) -> Entry:
     from benchmarks.accuracy.peers.results import Entry, mean_auc, predict_with, scores
 
     network = load_mesonet(weights)
-    tried = {
-        margin: scores(store.view(View(SIZE, margin)), predict_with(network, probabilities=True))
-        for margin in _MESONET_MARGINS
-    }
+    tried = {margin: scores(store.view(View(SIZE, margin)), predict_with(network)) for margin in _MESONET_MARGINS}
     best = max(tried, key=lambda margin: mean_auc(tried[margin]))
     return Entry(
         weights.stem, weights.stem, tried[best], size=SIZE, network=network, remark=f"crop margin {best:g}"
@@ -146,8 +143,9 @@ def _trained(store: CropStore, options: argparse.Namespace) -> Iterator[Entry]:
     course = Course(minutes=options.minutes, steps=options.steps, pairs=options.pairs, seed=options.seed)
 
     def report(progress: Progress) -> None:
-        if progress.steps % 50 == 0:
-            print(f"  step {progress.steps}, {progress.faces} faces, loss {progress.loss:.3f}", file=sys.stderr)
+        if progress.steps in (1, 10) or progress.steps % 50 == 0:
+            faces, loss = f"{progress.faces} faces", f"loss {progress.loss:.3f}"
+            print(f"  {name}: step {progress.steps}, {faces}, {loss}", file=sys.stderr, flush=True)
 
     for name in options.only or PEERS:
         peer = PEERS[name]

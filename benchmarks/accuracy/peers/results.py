@@ -47,14 +47,14 @@ class Entry:
     trained: Progress | None = None
 
 
-def predict_with(network: nn.Module, *, probabilities: bool = False) -> Predict:
-    """Return a function from crops to logits, or to probabilities where a clip's score is their mean."""
+def predict_with(network: nn.Module) -> Predict:
+    """Return a function from crops, uint8, shape (n, size, size, 3), to logits, float32, shape (n,)."""
 
     def predict(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
             output = network(torch.from_numpy(crops))
             logits: Tensor = output if isinstance(output, Tensor) else output.logits
-            return (logits.sigmoid() if probabilities else logits).float().numpy()
+            return logits.float().numpy()
 
     return predict
 

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.accuracy.peers.cost import costs
+from benchmarks.accuracy.peers.cost import Cost, costs
 from benchmarks.accuracy.peers.cvit import ConvolutionalTransformer
 from benchmarks.accuracy.peers.layers import High, colours
 from benchmarks.accuracy.peers.registry import PEERS
-from benchmarks.accuracy.peers.results import predict_with
+from benchmarks.accuracy.peers.results import Entry, predict_with, scores, table
 from benchmarks.accuracy.peers.samples import SampleSet
 from benchmarks.accuracy.peers.three_layer import ThreeLayer
-from benchmarks.accuracy.peers.training import Course, train_peer
+from benchmarks.accuracy.peers.training import Course, Progress, train_peer
 from benchmarks.accuracy.peers.vgg import VggHead
 from stream_guard.errors import ConfigError
+from stream_guard.evaluation.clips import Clip
+from stream_guard.evaluation.comparison import ClipScore
 
 pytestmark = pytest.mark.unit
 
@@ -144,17 +146,42 @@ def test_a_transformer_is_counted_whole():
     assert (found["deep"].gmacs - found["shallow"].gmacs) * 1e9 >= 2 * 10 * (4 * 64 * 64 + 2 * 64 * 128)
 
 
-def test_a_predictor_turns_logits_into_probabilities():
-    crops = np.zeros((2, 96, 96, 3), np.uint8)
+def test_clips_are_scored_by_networks_with_and_without_a_patch_map():
+    crops = np.random.default_rng(0).integers(0, 256, (18, 96, 96, 3)).astype(np.uint8)
+    real, fake = Clip(Path("a.mp4"), "real", "one_real"), Clip(Path("b.mp4"), "fake", "one_swapped")
     network = SMALL["vgg16"]().eval()
-    logits = predict_with(network)(crops)
-    assert predict_with(network, probabilities=True)(crops) == pytest.approx(1 / (1 + np.exp(-logits)), rel=1e-5)
+    view = [(real, crops), (fake, crops[:3]), (fake, crops[:0])]  # none was found in the last
+    found = scores(view, predict_with(network))
+    assert [(one.clip, len(one.frames)) for one in found] == [(real, 18), (fake, 3)]
+    assert found[0].frames[:3] == pytest.approx(found[1].frames, abs=1e-5)
+    bare = scores(view, predict_with(_Logits(network)))
+    assert bare[0].frames == found[0].frames
+
+
+def test_the_table_has_a_row_for_each_detector_and_a_column_for_each_group():
+    clips = [Clip(Path(f"{n}.mp4"), "fake" if n % 2 else "real", "x" if n % 2 else "x_real") for n in range(8)]
+    found = [ClipScore(clip, (float(number % 2),)) for number, clip in enumerate(clips)]
+    trained = Progress(steps=5, faces=1280, seconds=90.0, loss=0.5)
+    entries = [Entry("a", "first", found, 224), Entry("b", "second", found, 224, remark="small", trained=trained)]
+    head, _, first, second = table(entries, {"b": Cost(1_500_000, 0.25, 9.0, 1.5)}).splitlines()
+    assert head.startswith("| detector | x | all |")
+    assert first.startswith("| first | 1.00 (1.00-1.00) |")
+    assert second.endswith("| 1.5 min, 1,280 faces | 1.50 M | 0.25 | 1.5 | small |")
 
 
 def test_every_peer_can_be_built_and_has_a_title():
     assert len({peer.title for peer in PEERS.values()}) == len(PEERS)
     for peer in PEERS.values():
         assert isinstance(peer.build(None), torch.nn.Module)
+
+
+class _Logits(torch.nn.Module):
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        return self.network(faces).logits
 
 
 class _Front(torch.nn.Module):
