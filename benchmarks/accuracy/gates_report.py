@@ -10,7 +10,7 @@ from rich.table import Table
 
 from stream_guard.evaluation.accuracy import Estimate
 from stream_guard.evaluation.degradations import DEGRADATIONS
-from stream_guard.evaluation.gates import Gated, Look, gated, passes
+from stream_guard.evaluation.gates import Gated, Look, bands, gated, passes
 
 AXES = {kind.name: kind.axis for kind in DEGRADATIONS} | {
     "bitrate": "VP8, kb/s",
@@ -19,53 +19,64 @@ AXES = {kind.name: kind.axis for kind in DEGRADATIONS} | {
 INK, ACCENT = "#1a1a1a", "#0072b2"
 
 
+BANDS = {
+    "side": (("size",), (0, 28, 36, 44, 52, 64, 80, 110, 150, 999)),
+    "blur": (("detail", "defocus", "motion"), (0, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 1)),
+    "brightest": (("dark",), (0, 40, 50, 60, 70, 80, 100, 120, 256)),
+    "white": (("glare",), (0, 0.01, 0.05, 0.1, 0.15, 0.25, 0.5, 1.01)),
+    "bits_per_pixel": (("bitrate",), (0, 0.02, 0.03, 0.045, 0.07, 0.12, 0.2, 9)),
+    "blockiness": (("bitrate",), (0, 0.9, 1, 1.1, 1.25, 1.5, 9)),
+}
+"""What each gate looks at, or might; in which sets it varies; and the bands in which errors are given."""
+
+
+COLUMNS = ("frames", "coverage", "reasons", "AUC", "EER", "AUC passed", "AUC refused", "false alarms", "misses")
+
+
 def tables(sets: dict[str, list[Look]], *, rise: float) -> Iterator[Table]:
-    """Return one table a gate, and one of all of them."""
+    """Return a table for each gate, level by level; one of all gates; and one of what each gate looks at."""
+    last = f"at {rise:g}"
     for name, looks in sets.items():
-        table = Table(
-            AXES[name],
-            "frames",
-            "passed",
-            "reasons",
-            "AUC",
-            "EER",
-            "passed",
-            "refused",
-            "false alarms",
-            "misses",
-            f"at {rise:g}",
-            title=name,
-        )
-        for level, rows in levels(looks):
+        table = Table(AXES[name], *COLUMNS, last, title=name)
+        for level, rows in levels(name, looks):
             table.add_row(label(name, level), str(len(rows)), *_row(rows, gated(rows, passes(rows), rise=rise)))
         yield table
-    table = Table(
-        "all levels of",
-        "frames",
-        "passed",
-        "reasons",
-        "AUC",
-        "EER",
-        "passed",
-        "refused",
-        "false alarms",
-        "misses",
-        f"at {rise:g}",
-        title="every level as often as any other; false alarms and misses: all / passed / refused",
-    )
+    summary = Table("all levels of", *COLUMNS, last, title="every level as often as any other")
     for name, looks in sets.items():
-        table.add_row(name, str(len(looks)), *_row(looks, gated(looks, passes(looks), rise=rise)))
-    yield table
+        summary.add_row(name, str(len(looks)), *_row(looks, gated(looks, passes(looks), rise=rise)))
+    summary.caption = "false alarms and misses on single frames: all / passed / refused; the last column: all"
+    yield summary
+    for measure, (names, edges) in BANDS.items():
+        # Of several sets only one brings the frames as they were, so that none counts twice.
+        looks = [look for n, name in enumerate(names) for look in sets[name] if n == 0 or look.level is not None]
+        yield _bands(measure, looks, edges, rise)
 
 
-def levels(looks: list[Look]) -> list[tuple[float | None, list[Look]]]:
-    """Return the frames level by level, in the order in which the levels came."""
+def _bands(measure: str, looks: list[Look], edges: tuple[float, ...], rise: float) -> Table:
+    table = Table(measure, "frames", "of those as they are", "AUC", "EER", "false alarms", "misses", f"at {rise:g}")
+    for band in bands(looks, measure, edges, rise=rise):
+        rates = band.rates
+        table.add_row(
+            f"{band.least:g} to {band.most:g}",
+            str(rates.real + rates.fake),
+            f"{band.plain:.1%}",
+            _interval(rates.auc),
+            "" if rates.equal_error_rate is None else f"{rates.equal_error_rate:.0%}",
+            _value(rates.false_alarms, "{:.0%}"),
+            _value(rates.misses, "{:.0%}"),
+            f"{_value(rates.false_alarms_rise, '{:.0%}')} / {_value(rates.misses_rise, '{:.0%}')}",
+        )
+    return table
+
+
+def levels(name: str, looks: list[Look]) -> list[tuple[float | None, list[Look]]]:
+    """Return the frames level by level: as they are, then from the mildest on."""
     found: dict[float | None, list[Look]] = {}
     for look in looks:
         found.setdefault(look.level, []).append(look)
-    if None not in found:
-        return sorted(found.items(), key=lambda item: item[0] or 0)
-    return list(found.items())
+    falling = name in ("size", "detail", "dark", "bitrate")
+    known = sorted((level for level in found if level is not None), reverse=falling)
+    return [(level, found[level]) for level in ((None, *known) if None in found else known)]
 
 
 def label(name: str, level: float | None) -> str:
@@ -86,7 +97,7 @@ def draw(sets: dict[str, list[Look]], out: Path, *, rise: float) -> None:
         above, middle, below = (grid[row + step, column] for step in range(3))
         for axes in (above, middle, below):
             axes.axis("on")
-        found = [(level, gated(rows, passes(rows), rise=rise)) for level, rows in levels(looks)]
+        found = [(level, gated(rows, passes(rows), rise=rise)) for level, rows in levels(name, looks)]
         _separation(above, [one for _, one in found])
         middle.fill_between(range(len(found)), [one.coverage for _, one in found], color=ACCENT, alpha=0.5, lw=0)
         _errors(below, [one for _, one in found])

@@ -47,19 +47,21 @@ class Degradation:
     apply: Apply
 
 
-def surroundings(rgb: Picture, box: Box, *, times: float = 2.4) -> tuple[Picture, Box]:
+def surroundings(rgb: Picture, box: Box, *, times: float = 2.4, largest: float = 200.0) -> tuple[Picture, Box]:
     """Cut the part of a frame that landmarks and crop are taken from, and return it with the face's place in it.
 
     Args:
         rgb: uint8, shape (height, width, 3).
         box: the face, in pixels.
         times: side of what is kept over the face's longer side.
+        largest: face in pixels, its shorter side; a larger one is shrunk to it, as calls seldom show any larger.
     """
     x, y = box.centre
     half = times * max(box.width, box.height) / 2
     left, top = max(0, round(x - half)), max(0, round(y - half))
-    kept = rgb[top : max(top + 1, round(y + half)), left : max(left + 1, round(x + half))]
-    return np.ascontiguousarray(kept), Box(box.x - left, box.y - top, box.width, box.height)
+    kept = np.ascontiguousarray(rgb[top : max(top + 1, round(y + half)), left : max(left + 1, round(x + half))])
+    placed = Box(box.x - left, box.y - top, box.width, box.height)
+    return (kept, placed) if box.side <= largest else _scaled(kept, placed, largest / box.side)
 
 
 def _shrunk(rgb: Picture, box: Box, px: float, rng: np.random.Generator) -> tuple[Picture, Box] | None:
@@ -67,6 +69,10 @@ def _shrunk(rgb: Picture, box: Box, px: float, rng: np.random.Generator) -> tupl
     scale = px / box.side
     if scale > 1:
         return None
+    return _scaled(rgb, box, scale)
+
+
+def _scaled(rgb: Picture, box: Box, scale: float) -> tuple[Picture, Box]:
     size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     return small, Box(box.x * scale, box.y * scale, box.width * scale, box.height * scale)

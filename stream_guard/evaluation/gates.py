@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from stream_guard.evaluation.accuracy import Estimate, auc, equal_error_rate
 from stream_guard.face import Reason
 
-__all__ = ["Gated", "Look", "Rates", "between", "gated", "passes", "rates"]
+__all__ = ["Band", "Gated", "Look", "Rates", "bands", "gated", "passes", "rates"]
 
 _FEWEST = 20
 """Frames of each class below which no rate is given: it would mean nothing."""
@@ -86,6 +87,23 @@ class Gated:
     refused: Rates
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The frames whose measure lies in a range.
+
+    Attributes:
+        least: included.
+        most: not included.
+        plain: share of the frames that were left as they were which lie here: what refusing the band costs.
+        rates: the errors made here: what refusing it saves.
+    """
+
+    least: float
+    most: float
+    plain: float
+    rates: Rates
+
+
 def gated(looks: Sequence[Look], through: Sequence[bool], *, rise: float, seed: int = 0) -> Gated:
     """Return what a gate does to these frames.
 
@@ -111,9 +129,26 @@ def passes(looks: Iterable[Look], reasons: Iterable[Reason] = tuple(Reason)) -> 
     return [unwanted.isdisjoint(look.reasons) for look in looks]
 
 
-def between(looks: Iterable[Look], measure: str, *, least: float = -np.inf, most: float = np.inf) -> list[bool]:
-    """Say of each frame whether a gate passes it that asks for a measure within these bounds, both included."""
-    return [least <= look.measures[measure] <= most for look in looks]
+def bands(looks: Iterable[Look], measure: str, edges: Sequence[float], *, rise: float) -> list[Band]:
+    """Return the errors over what a gate might look at: where they jump is where it should refuse.
+
+    Args:
+        looks: frames of any quality; those without the measure are left out.
+        measure: its name.
+        edges: rising; a band reaches from one up to, not including, the next.
+        rise: log-likelihood ratio from which on a face may be called synthetic.
+    """
+    measured = [look for look in looks if measure in look.measures]
+    found = []
+    for least, most in pairwise(edges):
+        inside = [look for look in measured if least <= look.measures[measure] < most]
+        plain = sum(look.level is None for look in inside)
+        found.append(
+            Band(
+                least, most, plain / max(1, sum(look.level is None for look in measured)), rates(inside, rise=rise)
+            )
+        )
+    return found
 
 
 def rates(looks: Sequence[Look], *, rise: float, seed: int = 0) -> Rates:

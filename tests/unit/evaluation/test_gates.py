@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_guard.evaluation.gates import Look, between, gated, passes, rates
+from stream_guard.evaluation.gates import Look, bands, gated, passes, rates
 from stream_guard.face import Reason
 
 pytestmark = pytest.mark.unit
@@ -50,10 +50,21 @@ def test_a_gate_that_refuses_at_random_gains_nothing() -> None:
     assert found.passed.false_alarms.value == pytest.approx(0.25, abs=0.1)
 
 
-def test_a_gate_on_a_measure_passes_what_lies_within_its_bounds() -> None:
-    looks = [frame(0, 0, blur=0.1), frame(0, 0, blur=0.6), frame(0, 0, blur=0.7)]
-    assert between(looks, "blur", most=0.6) == [True, True, False]
-    assert between(looks, "blur", least=0.6) == [False, True, True]
+def test_bands_of_a_measure_show_where_errors_begin_and_what_refusing_them_costs() -> None:
+    looks = good_and_bad()
+    unmeasured = Look(0, fake=False, llr=9.0)
+    clear, blurred = bands([*looks, unmeasured], "blur", (0.0, 0.8, 1.0), rise=RISE)
+    assert (clear.least, clear.most, clear.plain) == (0.0, 0.8, 0.75)
+    assert clear.rates.false_alarms is not None
+    assert blurred.rates.false_alarms is not None
+    assert (clear.rates.false_alarms.value, blurred.rates.false_alarms.value) == (0.0, 1.0)
+    assert blurred.plain == 0.25
+
+
+def test_spoilt_frames_do_not_count_as_the_cost_of_a_band() -> None:
+    spoilt = [Look(look.clip, look.fake, look.llr, 0.5, look.reasons, look.measures) for look in good_and_bad()]
+    plain = [frame(0, -1, blur=0.1), frame(1, 1, blur=0.1)]
+    assert [band.plain for band in bands([*spoilt, *plain], "blur", (0, 0.15, 1), rise=RISE)] == [1.0, 0.0]
 
 
 def test_only_the_reasons_asked_for_refuse() -> None:
