@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from benchmarks.accuracy.peers.cost import Cost
     from benchmarks.accuracy.peers.crops import CropStore
     from benchmarks.accuracy.peers.results import Entry
 
@@ -58,6 +59,7 @@ def _compare(options: argparse.Namespace) -> None:
     from benchmarks.accuracy.peers.cost import costs
     from benchmarks.accuracy.peers.crops import CropStore
     from benchmarks.accuracy.peers.registry import PEERS
+    from benchmarks.accuracy.peers.samples import SampleSet
     from stream_guard.evaluation.clips import find_clips
 
     unknown = set(options.only or ()) - PEERS.keys()
@@ -65,11 +67,14 @@ def _compare(options: argparse.Namespace) -> None:
         sys.exit(f"no such network: {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
     store = CropStore(options.cache, find_clips(options.data), frames=options.frames)
     _cut(store, options)
+    ours = PEERS["ours"].build(None), SampleSet(options.samples).size
     entries: list[Entry] = []
+    measured: dict[str, Cost] = {}
     for entry in _entries(store, options):
         entries.append(entry)
-        networks = {one.name: (one.network, one.size) for one in entries if one.network is not None}
-        measured = costs({"_ours": (PEERS["ours"].build(None), 224)} | networks)
+        if entry.network is not None:
+            found = costs({"": ours, entry.name: (entry.network, entry.size)})
+            measured[entry.name] = found[entry.name]
         print(results.table(entries, measured), flush=True)
         if options.json is not None:
             results.write(options.json, entries, measured, options)
