@@ -16,13 +16,14 @@ AXES = {kind.name: kind.axis for kind in DEGRADATIONS} | {
     "bitrate": "VP8, kb/s",
     "turned": "yaw or pitch up to, degrees",
 }
+_COLUMNS = 4
 INK, ACCENT = "#1a1a1a", "#0072b2"
 
 
 BANDS = {
     "side": (("size",), (0, 28, 36, 44, 52, 64, 80, 110, 150, 999)),
     "blur": (("detail", "defocus", "motion"), (0, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 1)),
-    "brightest": (("dark",), (0, 40, 50, 60, 70, 80, 100, 120, 256)),
+    "brightest": (("dim",), (0, 40, 50, 60, 70, 80, 100, 120, 256)),
     "white": (("glare",), (0, 0.01, 0.05, 0.1, 0.15, 0.25, 0.5, 1.01)),
     "bits_per_pixel": (("bitrate",), (0, 0.02, 0.03, 0.045, 0.07, 0.12, 0.2, 9)),
     "blockiness": (("bitrate",), (0, 0.9, 1, 1.1, 1.25, 1.5, 9)),
@@ -74,7 +75,7 @@ def levels(name: str, looks: list[Look]) -> list[tuple[float | None, list[Look]]
     found: dict[float | None, list[Look]] = {}
     for look in looks:
         found.setdefault(look.level, []).append(look)
-    falling = name in ("size", "detail", "dark", "bitrate")
+    falling = name in ("size", "detail", "dark", "dim", "bitrate")
     known = sorted((level for level in found if level is not None), reverse=falling)
     return [(level, found[level]) for level in ((None, *known) if None in found else known)]
 
@@ -88,12 +89,13 @@ def label(name: str, level: float | None) -> str:
 
 def draw(sets: dict[str, list[Look]], out: Path, *, rise: float) -> None:
     """Draw the AUC over each degradation, what the gates pass and the product's errors below."""
-    figure = Figure(figsize=(3.1 * 5, 6.4 * 2), layout="constrained")
-    grid = figure.subplots(6, 5, height_ratios=[3, 1.2, 1.6] * 2, squeeze=False)
-    for axes in grid.flat[len(sets) :]:
+    rows = -(-len(sets) // _COLUMNS)
+    figure = Figure(figsize=(3.4 * _COLUMNS, 5.6 * rows), layout="constrained")
+    grid = figure.subplots(3 * rows, _COLUMNS, height_ratios=[3, 1.2, 1.6] * rows, squeeze=False)
+    for axes in grid.flat:
         axes.axis("off")
     for place, (name, looks) in enumerate(sets.items()):
-        row, column = 3 * (place // 5), place % 5
+        row, column = 3 * (place // _COLUMNS), place % _COLUMNS
         above, middle, below = (grid[row + step, column] for step in range(3))
         for axes in (above, middle, below):
             axes.axis("on")

@@ -1,7 +1,9 @@
 """What makes a face hard to judge, in measured doses: small, soft, dark, glaring, covered, starved of bits.
 
 Each dose is applied to a real and a forged face alike, so that whatever it changes in the scores, it changes for
-want of a good picture.
+want of a good picture. One thing differs from life: a live swap is drawn after the camera has seen little light or
+a moving head, while here the finished forgery is spoilt as well. So what light, focus and movement do to real faces
+is as in a call, and to forged ones the worst that can be.
 """
 
 from __future__ import annotations
@@ -108,6 +110,12 @@ def _exposed(rgb: Picture, box: Box, times: float, rng: np.random.Generator) -> 
     return (seen * 255).round().astype(np.uint8), box
 
 
+def _dimmed(rgb: Picture, box: Box, times: float, rng: np.random.Generator) -> tuple[Picture, Box]:
+    """Leave this share of the light and no noise: what darkness alone does."""
+    seen: Picture = (rgb * times ** (1 / _GAMMA)).round().astype(np.uint8)
+    return seen, box
+
+
 def _from_below(rgb: Picture, box: Box, share: float, rng: np.random.Generator) -> tuple[Picture, Box]:
     """Hold something before the face, from the chin up to this share of its height."""
     return _covered(rgb, Box(box.x, box.y + box.height * (1 - share), box.width, box.height * share), rng), box
@@ -136,6 +144,7 @@ DEGRADATIONS = (
     Degradation("defocus", "blur radius, % of the face", (0.005, 0.01, 0.02, 0.03, 0.05, 0.08), _defocused),
     Degradation("motion", "smear, % of the face", (0.02, 0.04, 0.07, 0.1, 0.15, 0.25), _moved),
     Degradation("dark", "light left, %", (0.5, 0.2, 0.1, 0.05, 0.03, 0.015), _exposed),
+    Degradation("dim", "light left, no noise, %", (0.5, 0.2, 0.1, 0.05, 0.03, 0.015), _dimmed),
     Degradation("glare", "times the light", (1.5, 2, 3, 5, 10), _exposed),
     Degradation("covered", "hidden from the chin up, %", (0.15, 0.3, 0.45, 0.6, 0.8), _from_below),
     Degradation("half", "hidden from one side, %", (0.15, 0.3, 0.45, 0.6, 0.8), _from_the_side),

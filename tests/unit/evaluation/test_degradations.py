@@ -61,13 +61,22 @@ def test_less_detail_is_more_blur_in_the_same_place(name: str) -> None:
     assert values[-1] > 0.5
 
 
-def test_less_light_is_darker_and_noisier() -> None:
-    means = [spoilt("dark", level)[0].mean() for level in KINDS["dark"].levels]
+@pytest.mark.parametrize("name", ["dark", "dim"])
+def test_less_light_is_darker(name: str) -> None:
+    means = [spoilt(name, level)[0].mean() for level in KINDS[name].levels]
     assert means == sorted(means, reverse=True)
+    assert means[-1] < 25
+
+
+def test_only_what_is_dark_is_noisy_too() -> None:
     flat = np.full((64, 64, 3), 128, np.uint8)
     dark = KINDS["dark"].apply(flat, Box(0, 0, 64, 64), 0.1, np.random.default_rng(0))
     assert dark is not None
     assert dark[0].std() / dark[0].mean() > 0.02
+    dim = KINDS["dim"].apply(flat, Box(0, 0, 64, 64), 0.1, np.random.default_rng(0))
+    assert dim is not None
+    assert dim[0].std() == 0
+    assert dim[0].mean() == pytest.approx(dark[0].mean(), rel=0.05)
 
 
 def test_more_light_ends_in_white() -> None:
