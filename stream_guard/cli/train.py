@@ -17,7 +17,9 @@ class _Order:
     """What was asked for; the options of the command, by their names."""
 
     faces: Path
-    minutes: float
+    config: Path | None
+    minutes: float | None
+    drawing_minutes: float
     out: Path
     name: str
     version: str
@@ -25,14 +27,20 @@ class _Order:
     weights: Path | None
     terms: list[str]
     landmarker: Path | None
-    seed: int
+    seed: int | None
 
 
 def train(
     faces: Annotated[Path, typer.Option(help="Folder of pictures of real faces, a sub-folder a set.")],
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with the fields of a run; docs/training.md names them.")
+    ] = None,
     minutes: Annotated[
-        float, typer.Option(min=0.1, help="Minutes of training, resumed runs counted together.")
-    ] = 60,
+        float | None, typer.Option(min=0.1, help="Minutes of training, resumed runs counted together. [60]")
+    ] = None,
+    drawing_minutes: Annotated[
+        float, typer.Option(min=0.1, help="Minutes of training for the autoencoders that draw faces anew.")
+    ] = 25,
     out: Annotated[Path, typer.Option(help="Folder for prepared faces, checkpoint and model.")] = Path(
         "runs/train"
     ),
@@ -50,7 +58,7 @@ def train(
     landmarker: Annotated[
         Path | None, typer.Option(help="MediaPipe's face_landmarker.task, if not the one stream-guard fetches.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights and samples.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Of weights and samples. [0]")] = None,
 ) -> None:
     """Train a detector on pictures of real faces. Run it again to go on where it stopped."""
     from stream_guard.cli.failure import one_line
@@ -68,7 +76,9 @@ def train(
             raise ConfigError(f"training needs the extra [train]: {error.name} is not installed") from error
         order = _Order(
             faces=faces,
+            config=config,
             minutes=minutes,
+            drawing_minutes=drawing_minutes,
             out=out,
             name=name,
             version=version,
@@ -89,10 +99,12 @@ def _train(order: _Order) -> None:
     from stream_guard.evaluation.landmarks import LargestFace
     from stream_guard.faces.mesh import FaceMesh
     from stream_guard.models import store
+    from stream_guard.training.config import read_options
     from stream_guard.training.preparation import prepare
+    from stream_guard.training.reconstruction import Reconstructions, prepare_reconstructions
     from stream_guard.training.release import release
     from stream_guard.training.shard import Shard
-    from stream_guard.training.train import Options, Step
+    from stream_guard.training.train import Step
     from stream_guard.training.train import train as train_detector
     from stream_guard.training.weights import imagenet_weights
 
@@ -101,7 +113,8 @@ def _train(order: _Order) -> None:
     for folder in (order.faces, order.footage):
         if folder is not None and not folder.is_dir():
             raise ConfigError(f"there is no folder {folder}")
-    console, shard, options = Console(), order.out / "faces", Options(order.minutes, seed=order.seed)
+    options = read_options(order.config, minutes=order.minutes, seed=order.seed)
+    console, shard, drawn = Console(), order.out / "faces", order.out / "reconstructions"
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -122,13 +135,25 @@ def _train(order: _Order) -> None:
                 landmarker,
                 progress=lambda done, total: progress.update(preparing, completed=done, total=total),
             )
+        if options.recipe.mix.reconstructed > 0 and not Reconstructions.exists(drawn):
+            drawing = progress.add_task("draw", total=1.0, note="")
+            prepare_reconstructions(
+                shard,
+                drawn,
+                minutes=order.drawing_minutes,
+                seed=options.seed,
+                progress=lambda share: progress.update(drawing, completed=share),
+            )
+        reconstructions = drawn if Reconstructions.exists(drawn) else None
         training = progress.add_task("train", total=1.0, note="")
 
         def report(step: Step) -> None:
             note = f"step {step.number}, loss {step.loss:.3f}, right {step.accuracy:.0%}"
             progress.update(training, completed=step.share, note=note)
 
-        detector = train_detector(shard, order.out, imagenet, options, report=report)
+        detector = train_detector(
+            shard, order.out, imagenet, options, reconstructions=reconstructions, report=report
+        )
         manifest = release(
             detector,
             order.out,
@@ -136,8 +161,13 @@ def _train(order: _Order) -> None:
             version=order.version,
             shard=shard,
             recipe=options.recipe,
-            made_by=(
-                f"stream-guard train --faces {order.faces.name} --minutes {order.minutes:g} --seed {order.seed}"
+            reconstructions=reconstructions,
+            made_by=" ".join(
+                [
+                    f"stream-guard train --faces {order.faces.name}",
+                    *([f"--config {order.config.name}"] if order.config else []),
+                    f"--minutes {options.minutes:g} --seed {options.seed}",
+                ]
             ),
             terms=dict(term.split("=", 1) for term in order.terms),
             footage=sorted(order.footage.iterdir()) if order.footage else [],

@@ -32,7 +32,8 @@ def folded(detector: Detector) -> Detector:
     """Return a copy with every batch norm folded into its convolution and weights rounded to float16."""
     detector = copy.deepcopy(detector).eval()
     _fold(detector, "_conv_stem", "_bn0")
-    _fold(detector, "_conv_head", "_bn1")
+    if detector.hybrid is None:
+        _fold(detector, "_conv_head", "_bn1")
     for block in detector._blocks:
         for convolution, norm in (
             ("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")

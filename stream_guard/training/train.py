@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -10,16 +12,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ConfigDict
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from stream_guard.errors import ConfigError, ModelError
 from stream_guard.training.dataset import Recipe, Samples, Twins, join
-from stream_guard.training.network import Detector
+from stream_guard.training.network import Detector, NetworkOptions, Output
 from stream_guard.training.shard import Shard
 
-__all__ = ["Options", "Step", "load_detector", "train"]
+__all__ = ["Options", "Step", "descend", "keep_memory", "load_detector", "loss_of", "schedule", "train"]
 
 _CHECKPOINT = "checkpoint.pt"
 
@@ -31,21 +34,27 @@ class Options:
     Attributes:
         minutes: wall-clock minutes in all, resumed runs counted together.
         recipe: how samples are made.
-        small_share: the first share of the time is spent at 8/11 of the size, where a step costs half.
+        network: what is trained.
+        small_share: the first share of the time is spent at 5/7 of the size, where a step costs half.
         groups: groups of samples in a batch.
         learning_rate: the highest; it rises over the first 3 % of the time and falls to nothing as a cosine.
         patch_weight: weight of the patch map's loss beside the logit's.
+        pair_weight: weight of the twins' loss: a forged face must score above the real one it was made from.
         workers: processes that make samples.
         seed: of weights, samples and order. Timing still decides how many steps fit in the minutes.
         save_every_s: seconds between checkpoints.
     """
 
-    minutes: float
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    minutes: float = 60.0
     recipe: Recipe = field(default_factory=Recipe)
+    network: NetworkOptions = field(default_factory=NetworkOptions)
     small_share: float = 0.4
     groups: int = 2
     learning_rate: float = 7e-4
     patch_weight: float = 0.5
+    pair_weight: float = 0.5
     workers: int = 2
     seed: int = 0
     save_every_s: float = 120.0
@@ -67,6 +76,7 @@ def train(
     imagenet: Path,
     options: Options,
     *,
+    reconstructions: Path | None = None,
     report: Callable[[Step], None] = lambda step: None,
 ) -> Detector:
     """Train a detector on prepared faces, or go on where a checkpoint in ``out`` stopped.
@@ -76,6 +86,7 @@ def train(
         out: folder for the checkpoint.
         imagenet: the state dict to start from (`weights.imagenet_weights`).
         options: see `Options`.
+        reconstructions: folder of the same faces drawn anew; needed where the recipe asks for them.
         report: is told of every step.
 
     Returns:
@@ -88,9 +99,10 @@ def train(
     if not positions:
         raise ConfigError(f"no faces are left for training in {shard}: more people are needed")
     out.mkdir(parents=True, exist_ok=True)
+    keep_memory()
     torch.manual_seed(options.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network: Any = Detector()
+    network: Any = Detector(options.network)
     network.load_imagenet(torch.load(imagenet, map_location="cpu", weights_only=True))
     network.to(device, memory_format=torch.channels_last)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)  # type: ignore[no-untyped-call]
@@ -103,11 +115,12 @@ def train(
     network.train()
     while (share := (time.monotonic() - started) / (60 * options.minutes)) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * _schedule(share)
+            group["lr"] = options.learning_rate * schedule(share)
         if recipe != _recipe_at(share, options):
             recipe = _recipe_at(share, options)
-            batches = iter(_loader(Twins(shard, positions, recipe, seed=options.seed + number), options))
-        loss, correct = _step(network, optimiser, next(batches), device, options)
+            twins = Twins(shard, positions, recipe, seed=options.seed + number, reconstructions=reconstructions)
+            batches = iter(_loader(twins, options))
+        loss, correct = descend(network, optimiser, next(batches), device, options)
         average.update_parameters(network)
         number += 1
         loss_mean, accuracy = 0.98 * loss_mean + 0.02 * loss, 0.98 * accuracy + 0.02 * correct
@@ -128,12 +141,23 @@ def load_detector(out: Path) -> Detector:
     path = out / _CHECKPOINT
     if not path.is_file():
         raise ModelError(f"there is no {_CHECKPOINT} in {out}")
-    detector = Detector()
-    detector.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    detector = Detector(NetworkOptions(**state["architecture"]))
+    detector.load_state_dict(state["average"])
     return detector.eval()
 
 
+def keep_memory() -> None:
+    """Tell glibc to keep what it has freed: fresh pages for every step's features took up to half of its time."""
+    if hasattr(library := ctypes.CDLL(None), "mallopt"):
+        trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
+        library.mallopt(trim_threshold, 2**31 - 1)
+        library.mallopt(mmap_max, 0)
+
+
 def _loader(samples: Twins, options: Options) -> DataLoader[Samples]:
+    # The workers inherit it. Each makes samples alone: threads for its small matrices only get in the way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return DataLoader(
         samples,
         batch_size=options.groups,
@@ -148,7 +172,7 @@ def _loader(samples: Twins, options: Options) -> DataLoader[Samples]:
 def _recipe_at(share: float, options: Options) -> Recipe:
     if share >= options.small_share:
         return options.recipe
-    grid = options.recipe.grid * 8 // 11
+    grid = options.recipe.grid * 5 // 7
     return replace(options.recipe, size=16 * grid, grid=grid)
 
 
@@ -159,26 +183,42 @@ def _one_thread(worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def _schedule(share: float) -> float:
+def schedule(share: float) -> float:
     """Return the share of the highest learning rate after this share of the time."""
     return min(1.0, 0.05 + share / 0.03) * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * min(share, 1.0)))))
 
 
-def _step(
-    network: Detector, optimiser: torch.optim.Optimizer, batch: Samples, device: torch.device, options: Options
+def descend(
+    network: Any, optimiser: torch.optim.Optimizer, batch: Samples, device: torch.device, options: Options
 ) -> tuple[float, float]:
-    """Take one step; return its loss and its accuracy."""
+    """Take one step; return the loss of its logits, and its accuracy."""
     labels, masks = batch.labels.to(device), batch.masks.to(device)
     with torch.autocast(device.type, torch.bfloat16):
         output = network(batch.faces.to(device))
-    loss = functional.binary_cross_entropy_with_logits(output.logits, labels)
-    where = functional.binary_cross_entropy_with_logits(output.patches, masks.clamp(0, 1))
-    total = loss + options.patch_weight * where
+    total, loss = loss_of(output, labels, masks, options)
     optimiser.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()
     return float(loss.detach()), float(((output.logits > 0) == (labels > 0.5)).float().mean())
+
+
+def loss_of(
+    output: Output, labels: torch.Tensor, masks: torch.Tensor, options: Options
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss to descend, and the part of it that is the logits' own.
+
+    Args:
+        output: of the network, for real and forged twins in turn.
+        labels: float32, shape (n,): 1 for forged.
+        masks: float32, shape (n, grid, grid): how much of each patch was changed.
+        options: weights of the parts.
+    """
+    loss = functional.binary_cross_entropy_with_logits(output.logits, labels)
+    where = functional.binary_cross_entropy_with_logits(output.patches, masks.clamp(0, 1))
+    # Twins share person, light and codec: what is left between their logits is the forgery.
+    pairs = functional.softplus(output.logits[0::2] - output.logits[1::2]).mean()
+    return loss + options.patch_weight * where + options.pair_weight * pairs, loss
 
 
 def _save(
@@ -196,6 +236,7 @@ def _save(
         "averaged": average.n_averaged,
         "optimiser": optimiser.state_dict(),
         "recipe": asdict(options.recipe),
+        "architecture": asdict(options.network),
         "number": number,
         "elapsed": elapsed,
     }
@@ -211,7 +252,7 @@ def _resume(
     if not path.is_file():
         return 0, 0.0
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["recipe"] != asdict(options.recipe):
+    if (state["recipe"], state["architecture"]) != (asdict(options.recipe), asdict(options.network)):
         raise ConfigError(f"{path} was made with another recipe: give another --out, or remove it")
     network.load_state_dict(state["network"])
     average.module.load_state_dict(state["average"])

@@ -9,7 +9,8 @@ from stream_guard.errors import ModelError
 from stream_guard.evaluation.predictor import loaded, predictor
 from stream_guard.testing.engines import make_manifest
 from stream_guard.training.export import compare, export, folded
-from stream_guard.training.network import Detector
+from stream_guard.training.heads import Contrast
+from stream_guard.training.network import Detector, NetworkOptions
 
 pytestmark = pytest.mark.unit
 
@@ -91,3 +92,42 @@ def test_export_is_small_dynamic_and_agrees(detector, tmp_path, monkeypatch):
             compare(Detector(), engine, size=64)
     with loaded(path, make_manifest(size=64)) as engine, pytest.raises(ModelError, match="gives no patches"):
         compare(detector, engine, size=64)
+
+
+@pytest.mark.parametrize("views", ["rgb", "residual", "both"])
+@pytest.mark.parametrize("head", ["mean", "contrast", "hybrid"])
+def test_every_variant_starts_from_imagenet_weights(detector, views, head):
+    state = {
+        name: value for name, value in detector.state_dict().items() if not name.startswith(("logit", "patch"))
+    }
+    state["_conv_stem.weight"] = state["_conv_stem.weight"][:, :3]
+    state |= {"_fc.weight": torch.zeros(1), "_fc.bias": torch.zeros(1)}
+    network = Detector(NetworkOptions(views=views, head=head)).eval()
+    network.load_imagenet(state)
+    assert torch.equal(network._blocks[3]._expand_conv.weight, detector._blocks[3]._expand_conv.weight)
+    output = network(random_faces(2, 64))
+    assert output.logits.shape == (2,)
+    assert output.patches.shape == (2, 4, 4)
+
+
+def test_the_contrast_head_compares_face_and_surroundings():
+    torch.manual_seed(0)
+    contrast = Contrast(4, width=8)
+    torch.nn.init.normal_(contrast.judge[2].weight)
+    features = torch.rand(1, 4, 14, 14)
+    inside = contrast._inside(features)
+    assert inside[7, 7] > 0.99
+    assert inside[0, 0] < 0.01
+    assert 0.25 < float(inside.mean()) < 0.45
+    darker = features * torch.where(inside > 0.5, 0.5, 1.0)
+    assert not torch.isclose(contrast(features), contrast(darker))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("head", ["contrast", "hybrid"])
+def test_the_other_heads_can_be_exported(tmp_path, head):
+    torch.manual_seed(0)
+    network = Detector(NetworkOptions(head=head)).eval()
+    export(network, tmp_path / "model.onnx", size=64)
+    with loaded(tmp_path / "model.onnx", make_manifest(size=64, patch_grid=4)) as engine:
+        compare(network, engine, size=64)

@@ -8,12 +8,17 @@ import torch
 
 from stream_guard.errors import ConfigError, ModelError
 from stream_guard.training.dataset import Recipe
-from stream_guard.training.network import Detector
-from stream_guard.training.train import Options, _recipe_at, _schedule, load_detector, train
+from stream_guard.training.forgery import Mix
+from stream_guard.training.network import Detector, NetworkOptions, Output
+from stream_guard.training.train import Options, _recipe_at, load_detector, loss_of, schedule, train
 
 pytestmark = pytest.mark.unit
 OPTIONS = Options(
-    minutes=0.03, recipe=Recipe(size=64, grid=4, face_px=(72.0, 80.0)), groups=1, small_share=0.0, workers=0
+    minutes=0.03,
+    recipe=Recipe(size=64, grid=4, face_px=(72.0, 80.0), mix=Mix(reconstructed=0)),
+    groups=1,
+    small_share=0.0,
+    workers=0,
 )
 
 
@@ -57,9 +62,9 @@ def test_a_run_learns_saves_and_goes_on_where_it_stopped(shard, imagenet, tmp_pa
 
 def test_time_decides_size_and_learning_rate():
     options = replace(OPTIONS, recipe=Recipe(), small_share=0.4)
-    assert (_recipe_at(0.39, options).size, _recipe_at(0.39, options).grid) == (128, 8)
+    assert (_recipe_at(0.39, options).size, _recipe_at(0.39, options).grid) == (160, 10)
     assert _recipe_at(0.4, options) == Recipe()
-    rates = [_schedule(share / 100) for share in range(101)]
+    rates = [schedule(share / 100) for share in range(101)]
     assert max(rates) == pytest.approx(1, abs=0.01)
     assert rates.index(max(rates)) in (2, 3)
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
@@ -72,6 +77,40 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(shard, imagenet, tmp_p
     other = replace(quick, recipe=replace(quick.recipe, margin=1.6))
     with pytest.raises(ConfigError, match="another recipe"):
         train(shard, tmp_path / "run", imagenet, other)
+    with pytest.raises(ConfigError, match="another recipe"):
+        train(shard, tmp_path / "run", imagenet, replace(quick, network=NetworkOptions(head="contrast")))
+
+
+def test_a_checkpoint_remembers_its_network(shard, imagenet, tmp_path):
+    train(shard, tmp_path / "run", imagenet, replace(OPTIONS, minutes=1e-6, network=NetworkOptions(head="hybrid")))
+    assert load_detector(tmp_path / "run").hybrid is not None
+
+
+def test_reconstructions_that_are_asked_for_must_be_there(shard, imagenet, tmp_path):
+    with pytest.raises(ConfigError, match="none have been drawn"):
+        train(shard, tmp_path / "run", imagenet, replace(OPTIONS, recipe=Recipe()))
+
+
+def test_the_loss_falls_with_each_thing_that_is_asked_for():
+    labels, masks = torch.tensor([0.0, 1.0]), torch.zeros(2, 4, 4)
+    masks[1, 1:3, 1:3] = 1
+
+    def loss(real: float, fake: float, where: torch.Tensor) -> float:
+        output = Output(torch.tensor([float(real), float(fake)]), where)
+        return float(loss_of(output, labels, masks, OPTIONS)[0])
+
+    right, wrong, unsure = masks * 8 - 4, 4 - masks * 8, torch.zeros(2, 4, 4)
+    assert loss(-2, 2, right) < loss(-2, 2, unsure) < loss(-2, 2, wrong)
+    assert loss(-2, 2, right) < loss(0, 0, right) < loss(2, -2, right)
+
+    def of_twins(real: float, fake: float) -> float:
+        output = Output(torch.tensor([float(real), float(fake)]), unsure)
+        with_them, without = (
+            loss_of(output, labels, masks, replace(OPTIONS, pair_weight=weight))[0] for weight in (1.0, 0.0)
+        )
+        return float(with_them - without)
+
+    assert of_twins(1, 3) < of_twins(2, 2) < of_twins(3, 1)
 
 
 def test_a_missing_checkpoint_is_said(tmp_path):
