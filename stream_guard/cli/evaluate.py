@@ -22,6 +22,9 @@ def evaluate(
         Path | None, typer.Option(help="ONNX file, its manifest beside it; the default model otherwise.")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures and every clip's frames.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the ROC curves, for instance as ROC.png; .svg and .pdf do too.")
+    ] = None,
     frames: Annotated[int, typer.Option(min=1, help="Frames looked at in each clip.")] = 24,
     landmarker: Annotated[
         Path | None, typer.Option(help="MediaPipe's face_landmarker.task, if not the one stream-guard fetches.")
@@ -32,11 +35,17 @@ def evaluate(
     from stream_guard.cli.failure import one_line
 
     with one_line():
-        _evaluate(data, model, json, frames, landmarker, record)
+        _evaluate(data, model, json, picture, frames, landmarker, record)
 
 
 def _evaluate(
-    data: Path, model: Path | None, json: Path | None, frames: int, task: Path | None, record: bool
+    data: Path,
+    model: Path | None,
+    json: Path | None,
+    picture: Path | None,
+    frames: int,
+    task: Path | None,
+    record: bool,
 ) -> None:
     from json import dumps
 
@@ -71,18 +80,22 @@ def _evaluate(
     for clip in unscored:
         typer.secho(f"no face: {clip.path} ({clip.region})", err=True, fg=typer.colors.YELLOW)
     rows, footage = compare(scores), false_alarms(scores)
-    console.print(_comparisons(rows), _footage(footage))
+    console.print(_clips(rows), _frames(rows), _footage(footage))
     if json is not None:
         json.write_text(
             dumps(as_json(manifest, rows, footage, scores, unscored), indent=1) + "\n", encoding="utf-8"
         )
+    if picture is not None:
+        from stream_guard.evaluation.pictures import draw_roc
+
+        draw_roc(scores, rows, picture)
     if record:
         command = f"stream-guard evaluate --data {data.parent.name}/{data.name} --frames {frames}"
         measured = measurements(rows, footage, command=command)
         write_manifest(manifest.model_copy(update={"measured": measured}), (model or onnx).with_suffix(".json"))
 
 
-def _comparisons(rows: list[Comparison]) -> Table:
+def _clips(rows: list[Comparison]) -> Table:
     from rich.table import Table
 
     table = Table("group", "fake", "real", "AUC", "EER", "TPR at 1 % FPR", "pairs", title="clips, 95 % intervals")
@@ -91,6 +104,17 @@ def _comparisons(rows: list[Comparison]) -> Table:
         pairs = "" if row.pairs_won is None else f"{row.pairs_won:.0%}"
         figures = [_show(estimate) for estimate in (row.auc, row.equal_error_rate, row.hits)]
         table.add_row(row.group, str(row.fakes), str(row.reals), *figures, pairs)
+    return table
+
+
+def _frames(rows: list[Comparison]) -> Table:
+    from rich.table import Table
+
+    table = Table("group", "AUC", "EER", "TPR at 1 % FPR", title="single frames, intervals from whole clips")
+    table.columns[0].no_wrap = True
+    for row in rows:
+        figures = (row.frames.auc, row.frames.equal_error_rate, row.frames.hits)
+        table.add_row(row.group, *(_show(estimate) for estimate in figures))
     return table
 
 

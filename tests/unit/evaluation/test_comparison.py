@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from stream_guard.errors import ConfigError
 from stream_guard.evaluation.clips import Clip
-from stream_guard.evaluation.comparison import ClipScore, compare, false_alarms
+from stream_guard.evaluation.comparison import ClipScore, as_json, compare, false_alarms
 from stream_guard.training.release import measurements
 
 pytestmark = pytest.mark.unit
@@ -63,3 +64,23 @@ def test_measurements_carry_interval_and_command():
     assert first["low"] <= first["value"] <= first["high"]
     assert all(figure.command == "stream-guard evaluate" for figure in measured)
     assert any(figure.on.startswith("talking_head") and figure.value == 1.0 for figure in measured)
+
+
+def test_frames_are_judged_one_by_one_and_clips_are_drawn_whole():
+    rows = {row.group: row for row in compare(SCORES)}
+    # Of live swaps: -3 beats -4; -1 beats -4; 1 and -0.5 beat nothing.
+    assert rows["live_swap"].frames.auc.value == pytest.approx(2 / 6)
+    alone = compare([score("real", "real", *range(50)), score("fake", "fake", *range(25, 75))])[0].frames
+    assert alone.auc.low == alone.auc.value == alone.auc.high, "one clip each: the draw has no choice"
+    assert 0.5 < alone.auc.value < 1
+    assert alone.equal_error_rate.value == pytest.approx(0.25)
+    assert alone.hits.value == pytest.approx(25 / 50)
+
+
+def test_json_holds_clip_and_frame_figures():
+    manifest = SimpleNamespace(name="m", version="1", sha256="0")
+    values = json.loads(json.dumps(as_json(manifest, compare(SCORES), false_alarms(SCORES), SCORES, [])))
+    group = values["groups"][0]
+    assert group["auc"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert set(group["frames"]) == {"auc", "equal_error_rate", "hits"}
+    assert len(values["clips"]) == len(SCORES)
