@@ -1,0 +1,1 @@
+"""How good the detector is, one study a module; docs/evaluation.md says how to run each."""
