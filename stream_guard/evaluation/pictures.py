@@ -68,7 +68,7 @@ def draw_roc(scores: list[ClipScore], rows: list[Comparison], path: Path) -> Non
     for place, (pairing, row) in enumerate(zip(pairings(scores), rows, strict=True)):
         style = _style(row.group, place)
         real, fake = (np.array([score.value for score in side]) for side in (pairing.reals, pairing.fakes))
-        label = f"{row.group}: {_words(row.auc)}, {row.fakes} / {row.reals} clips"
+        label = f"{row.group}: {_words(row.auc)}, {row.fakes} / {row.reals}"
         by_clip.step(*roc(real, fake), where="post", label=label, **style)
         real, fake = (np.concatenate([score.frames for score in side]) for side in (pairing.reals, pairing.fakes))
         by_frame.step(*roc(real, fake), where="post", label=f"{row.group}: {_words(row.frames.auc)}", **style)
@@ -79,9 +79,12 @@ def draw_roc(scores: list[ClipScore], rows: list[Comparison], path: Path) -> Non
     by_frame.axvline(0.01, color="#999999", linewidth=0.8, linestyle="--")
     by_frame.set(xscale="log", xlim=(_LOWEST_RATE, 1))
     _name(by_frame, "Single frames", "false positive rate (logarithmic; dashed: 1 %)")
-    for axes in (by_clip, by_frame):
+    by_clip.set(xlim=(-0.01, 1))
+    for axes, counts in ((by_clip, ", fake / real clips"), (by_frame, "")):
         axes.set(ylim=(0, 1.01), ylabel="true positive rate")
-        axes.legend(title="AUC (95 % interval)", loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8)
+        axes.legend(
+            title=f"AUC (95 % interval){counts}", loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8
+        )
     save(figure, path)
 
 
