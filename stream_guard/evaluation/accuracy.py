@@ -34,8 +34,8 @@ def auc(real: Scores, fake: Scores) -> float:
 def equal_error_rate(real: Scores, fake: Scores) -> float:
     """Return the error rate at the threshold where false alarms and misses are most nearly equal."""
     thresholds = np.unique(np.concatenate([real, fake, [np.inf]]))
-    alarms = np.array([(real >= threshold).mean() for threshold in thresholds])
-    misses = np.array([(fake < threshold).mean() for threshold in thresholds])
+    alarms = 1 - np.searchsorted(np.sort(real), thresholds, "left") / len(real)
+    misses = np.searchsorted(np.sort(fake), thresholds, "left") / len(fake)
     best = int(np.argmin(np.abs(alarms - misses)))
     return float((alarms[best] + misses[best]) / 2)
 
