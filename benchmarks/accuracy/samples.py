@@ -1,6 +1,6 @@
 """Write a fixed set of training samples, so that networks can be compared on the very same ones.
 
-    python -m benchmarks.accuracy.samples --shard runs/train/faces --reconstructions runs/train/reconstructions --out DIR
+    python -m benchmarks.accuracy.samples --shard RUN/faces --reconstructions RUN/reconstructions --out DIR
 
 Training proper makes every sample anew; a fixed set is for `benchmarks.accuracy.compare_peers`.
 """
