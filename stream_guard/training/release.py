@@ -10,24 +10,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.evaluation.calibrate import calibrate, thresholds
-from stream_guard.evaluation.clips import Clip, face_crops
 from stream_guard.evaluation.comparison import Comparison, RealFootage
 from stream_guard.evaluation.landmarks import LargestFace
 from stream_guard.evaluation.predictor import Predictor, loaded, predictor
 from stream_guard.models.manifest import Calibration, DataSet, Manifest, Measurement
+from stream_guard.training.calibration import calibrated, watch_footage
 from stream_guard.training.dataset import Recipe, Twins
 from stream_guard.training.export import compare, export
 from stream_guard.training.network import MEAN, STD, Detector
 from stream_guard.training.shard import Shard
 
-__all__ = ["footage_logits", "held_out_logits", "measurements", "release", "write_manifest"]
+__all__ = ["held_out_logits", "measurements", "release", "write_manifest"]
 
 _MIN_FACE_PX = 56
 """Held-out twins are told apart by the default model with an AUC of 0.76 at 32 px, 0.78 at 44, 0.85 at 56, 0.80 at
 72, and 0.86 to 0.93 from 100 px on (120 pairs each)."""
 _NOT_STATED = "not stated"
-_FRAMES = 24
 _LIMITS = (
     "Trained on pseudo-fakes made from still pictures: no real swap or reenactment was ever seen.",
     "Judges single frames; one frame proves nothing, evidence must be gathered over seconds.",
@@ -45,6 +43,7 @@ def release(
     shard: Path,
     recipe: Recipe,
     made_by: str,
+    reconstructions: Path | None = None,
     terms: dict[str, str] | None = None,
     footage: list[Path] | None = None,
     landmarker: LargestFace | None = None,
@@ -59,8 +58,10 @@ def release(
         shard: the prepared faces it was trained on; those held out calibrate it.
         recipe: how its samples were made.
         made_by: the command.
+        reconstructions: folder of the same faces drawn anew; needed where the recipe asks for them.
         terms: what the owners of each set of faces allow, by set.
-        footage: videos of real people; they can only raise the bias, and they set the thresholds.
+        footage: videos of real people; they can only raise the bias, and they set the thresholds of frames
+            and alarms.
         landmarker: needed with `footage`.
 
     Raises:
@@ -95,41 +96,38 @@ def release(
     with loaded(model, manifest) as engine:
         compare(detector, engine, size=recipe.size)
         predict = predictor(engine)
-        real, fake = held_out_logits(predict, shard, recipe)
-        clips = footage_logits(predict, footage, landmarker, recipe) if footage and landmarker else []
-    fitted_on = (
-        f"{len(real)} held-out still faces and their forged twins, {recipe.codec_share:.0%} of them compressed"
-    )
-    if clips and footage:
-        fitted_on += f"; bias and thresholds on {len(clips)} clips of real footage ({footage[0].parent.name})"
-    calibration = calibrate(real, fake, clips, fitted_on=fitted_on)
-    manifest = manifest.model_copy(
-        update={"calibration": calibration, "thresholds": thresholds(calibration, clips or [real])}
+        real, fake = held_out_logits(predict, shard, recipe, reconstructions)
+        seen = watch_footage(predict, footage, landmarker, manifest) if footage and landmarker else None
+    manifest = calibrated(
+        manifest,
+        real,
+        fake,
+        seen,
+        stills=(
+            f"{len(real)} held-out still faces and their forged twins, {recipe.codec_share:.0%} of them compressed"
+        ),
+        videos=f"{len(seen.plain)} clips of real footage ({footage[0].parent.name})" if seen and footage else "",
     )
     write_manifest(manifest, out / f"{name}.json")
     return manifest
 
 
 def held_out_logits(
-    predict: Predictor, shard: Path, recipe: Recipe, *, groups: int = 60, seed: int = 1
+    predict: Predictor,
+    shard: Path,
+    recipe: Recipe,
+    reconstructions: Path | None = None,
+    *,
+    groups: int = 60,
+    seed: int = 1,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return logits of real faces held out from training, and of their forged twins, as a call shows them."""
     _, positions = Shard(shard).split()
-    samples = list(islice(Twins(shard, positions, recipe, seed=seed), groups))
+    twins = Twins(shard, positions, recipe, seed=seed, reconstructions=reconstructions)
+    samples = list(islice(twins, groups))
     logits = np.concatenate([predict(group.faces.numpy()) for group in samples])
     labels = np.concatenate([group.labels.numpy() for group in samples])
     return logits[labels == 0], logits[labels == 1]
-
-
-def footage_logits(
-    predict: Predictor, videos: list[Path], landmarker: LargestFace, recipe: Recipe
-) -> list[NDArray[np.float32]]:
-    """Return the logits of each video's sampled frames; videos without a face are left out."""
-    found = [
-        face_crops(Clip(path, "real", "footage"), landmarker, size=recipe.size, margin=recipe.margin, count=_FRAMES)
-        for path in videos
-    ]
-    return [predict(crops) for crops in found if len(crops)]
 
 
 def measurements(rows: list[Comparison], footage: list[RealFootage], *, command: str) -> tuple[Measurement, ...]:
