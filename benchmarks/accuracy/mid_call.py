@@ -120,8 +120,8 @@ def main() -> None:
         if one.rise != track.verdict.rise:
             other = track_settings(manifest, false_alarms_per_hour=one.per_hour)
             named.append(outcome(f"{one.per_hour:g} an hour", other, pairs, reals, options))
-    for one in named:
-        tell(one)
+    for measured in named:
+        tell(measured)
     sweep = [
         outcome("sweep", replace(track, verdict=replace(track.verdict, rise=rise)), pairs, reals, options)
         for rise in (RISES if options.picture or options.json else ())

@@ -120,7 +120,9 @@ def train(
             recipe = _recipe_at(share, options)
             twins = Twins(shard, positions, recipe, seed=options.seed + number, reconstructions=reconstructions)
             batches = iter(_loader(twins, options))
-        loss, correct = descend(network, optimiser, next(batches), device, options)
+        batch = next(batches)
+        faces, labels, masks = batch.faces.to(device), batch.labels.to(device), batch.masks.to(device)
+        loss, correct = descend(network, optimiser, faces, labels, masks, options)
         average.update_parameters(network)
         number += 1
         loss_mean, accuracy = 0.98 * loss_mean + 0.02 * loss, 0.98 * accuracy + 0.02 * correct
@@ -189,12 +191,24 @@ def schedule(share: float) -> float:
 
 
 def descend(
-    network: Any, optimiser: torch.optim.Optimizer, batch: Samples, device: torch.device, options: Options
+    network: Any,
+    optimiser: torch.optim.Optimizer,
+    faces: torch.Tensor,
+    labels: torch.Tensor,
+    masks: torch.Tensor,
+    options: Options,
 ) -> tuple[float, float]:
-    """Take one step; return the loss of its logits, and its accuracy."""
-    labels, masks = batch.labels.to(device), batch.masks.to(device)
+    """Take one step; return the loss of its logits, and its accuracy. All of it lies on one device.
+
+    Args:
+        network: from faces to an `Output`.
+        optimiser: of its weights.
+        faces, labels, masks: as in `dataset.Samples`, real and forged twins in turn.
+        options: weights of the losses.
+    """
+    device = faces.device
     with torch.autocast(device.type, torch.bfloat16):
-        output = network(batch.faces.to(device))
+        output = network(faces)
     total, loss = loss_of(output, labels, masks, options)
     optimiser.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]

@@ -12,7 +12,7 @@ from torch import nn
 from benchmarks.accuracy.peers.cvit import ConvolutionalTransformer
 from benchmarks.accuracy.peers.three_layer import ThreeLayer
 from benchmarks.accuracy.peers.vgg import VggHead
-from stream_guard.training.network import Detector
+from stream_guard.training.network import Detector, NetworkOptions
 
 __all__ = ["PEERS", "Peer"]
 
@@ -32,8 +32,8 @@ class Peer:
     remark: str = ""
 
 
-def _ours(imagenet: Path | None) -> nn.Module:
-    detector = Detector()
+def _ours(imagenet: Path | None, options: NetworkOptions | None = None) -> nn.Module:
+    detector = Detector(options)
     if imagenet is not None:
         detector.load_imagenet(torch.load(imagenet, map_location="cpu", weights_only=True))
     return detector
@@ -43,6 +43,24 @@ PEERS: dict[str, Peer] = {
     "ours": Peer("ours, trained equally", _ours, "ImageNet weights"),
     "ours_scratch": Peer(
         "ours, from nothing", lambda imagenet: _ours(None), "as little to start from as the peers"
+    ),
+    "rgb": Peer(
+        "ours, colours alone", lambda imagenet: _ours(imagenet, NetworkOptions(views="rgb")), "ImageNet weights"
+    ),
+    "residual": Peer(
+        "ours, residual alone",
+        lambda imagenet: _ours(imagenet, NetworkOptions(views="residual")),
+        "ImageNet weights",
+    ),
+    "contrast": Peer(
+        "ours, inside against outside",
+        lambda imagenet: _ours(imagenet, NetworkOptions(head="contrast")),
+        "ImageNet weights",
+    ),
+    "hybrid": Peer(
+        "ours, transformer at the end",
+        lambda imagenet: _ours(imagenet, NetworkOptions(head="hybrid")),
+        "ImageNet weights",
     ),
     "cvit": Peer(
         "CViT-like (Soudy 2024)",

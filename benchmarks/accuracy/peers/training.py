@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
-from benchmarks.accuracy.peers.samples import PATCH, Batch, SampleSet
+from benchmarks.accuracy.peers.samples import PATCH, SampleSet
+from stream_guard.training.train import Options, descend, keep_memory, schedule
 
 __all__ = ["Course", "Progress", "train_peer"]
 
@@ -26,7 +26,6 @@ class Course:
         steps: at most this many; None to go by the clock alone.
         pairs: real and forged twins in a batch.
         learning_rate: the highest; it rises over the first 3 % and falls to nothing as a cosine.
-        patch_weight: weight of the patch map's loss beside the logit's.
         small_share: the first share is spent on windows of 11/14 of the side, where a step costs 5/8.
         seed: of order, windows and dropout. The weights are drawn before.
     """
@@ -35,7 +34,6 @@ class Course:
     steps: int | None = None
     pairs: int = 16
     learning_rate: float = 7e-4
-    patch_weight: float = 0.5
     small_share: float = 0.4
     seed: int = 0
 
@@ -73,8 +71,10 @@ def train_peer(
     """
     if course.minutes is None and course.steps is None:
         raise ValueError("a course needs minutes or steps")
+    keep_memory()
     torch.manual_seed(course.seed)
     rng = np.random.default_rng(course.seed)
+    recipe = Options()  # the weights of the losses are ours for all
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -84,10 +84,11 @@ def train_peer(
     done, started = Progress(0, 0, 0.0, math.log(2)), time.monotonic()
     while (share := _share(done, course)) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = course.learning_rate * _schedule(share)
+            group["lr"] = course.learning_rate * schedule(share)
         window = small if share < course.small_share else samples.size
         batch = samples.batch(next(batches), window, rng)
-        loss = _step(network, optimiser, batch, device, course.patch_weight)
+        faces, labels, masks = batch.faces.to(device), batch.labels.to(device), batch.masks.to(device)
+        loss, _ = descend(network, optimiser, faces, labels, masks, recipe)
         seen, kept = done.faces + len(batch.labels), min(0.98, done.steps / (done.steps + 1))
         done = Progress(done.steps + 1, seen, time.monotonic() - started, kept * done.loss + (1 - kept) * loss)
         report(done)
@@ -98,24 +99,3 @@ def train_peer(
 def _share(done: Progress, course: Course) -> float:
     by_clock = done.seconds / (60 * course.minutes) if course.minutes is not None else 0.0
     return max(by_clock, done.steps / course.steps if course.steps is not None else 0.0)
-
-
-def _schedule(share: float) -> float:
-    """Return the share of the highest learning rate after this share of the course."""
-    return min(1.0, 0.05 + share / 0.03) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
-
-
-def _step(
-    network: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch, device: torch.device, patch_weight: float
-) -> float:
-    """Take one step; return the loss of the logits."""
-    labels, masks = batch.labels.to(device), batch.masks.to(device)
-    with torch.autocast(device.type, torch.bfloat16):
-        output = network(batch.faces.to(device))
-    loss = functional.binary_cross_entropy_with_logits(output.logits, labels)
-    where = functional.binary_cross_entropy_with_logits(output.patches, masks.clamp(0, 1))
-    optimiser.zero_grad()
-    (loss + patch_weight * where).backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-    optimiser.step()
-    return float(loss.detach())
