@@ -28,6 +28,10 @@ def score(
     threads: Annotated[int, typer.Option(help="CPU threads for inference; 0 lets the engine decide.")] = 0,
     every: Annotated[int, typer.Option(min=1, help="Look at every n-th frame only.")] = 1,
     max_faces: Annotated[int, typer.Option(min=1, help="Faces followed at a time.")] = 25,
+    false_alarms_per_hour: Annotated[
+        float,
+        typer.Option(min=0.001, help="For each real face: the fewer, the more swaps are missed."),
+    ] = 1.0,
 ) -> None:
     """Score recordings, every frame of every face. All files go through one engine."""
     import asyncio
@@ -36,7 +40,13 @@ def score(
     from stream_guard.config import Config
 
     with one_line():
-        config = Config.make(engine=engine, model=model, threads=threads, max_faces=max_faces)
+        config = Config.make(
+            engine=engine,
+            model=model,
+            threads=threads,
+            max_faces=max_faces,
+            false_alarms_per_hour=false_alarms_per_hour,
+        )
         failed = asyncio.run(_score(config, files, json, report, every))
     if failed:
         raise typer.Exit(1)

@@ -23,6 +23,10 @@ def serve(
     model: Annotated[Path | None, typer.Option(help="ONNX file of your own, its manifest beside it.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads for inference; 0 lets the engine decide.")] = 0,
     budget_ms: Annotated[float, typer.Option(help="Latency budget of a frame, in milliseconds.")] = 33.0,
+    false_alarms_per_hour: Annotated[
+        float,
+        typer.Option(min=0.001, help="For each real face: the fewer, the more swaps are missed."),
+    ] = 1.0,
     max_faces: Annotated[int, typer.Option(help="Faces followed in one stream.")] = 25,
     max_sessions: Annotated[int, typer.Option(help="Streams at a time.")] = 16,
     token: Annotated[
@@ -51,6 +55,7 @@ def serve(
             budget_ms=budget_ms,
             max_faces=max_faces,
             max_sessions=max_sessions,
+            false_alarms_per_hour=false_alarms_per_hour,
         )
         asyncio.run(_serve(config))
 
