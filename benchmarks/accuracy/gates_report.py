@@ -50,10 +50,11 @@ def tables(sets: dict[str, list[Look]], *, rise: float) -> Iterator[Table]:
     for measure, (names, edges) in BANDS.items():
         # Of several sets only one brings the frames as they were, so that none counts twice.
         looks = [look for n, name in enumerate(names) for look in sets[name] if n == 0 or look.level is not None]
-        yield _bands(measure, looks, edges, rise)
+        yield band_table(measure, looks, edges, rise)
 
 
-def _bands(measure: str, looks: list[Look], edges: tuple[float, ...], rise: float) -> Table:
+def band_table(measure: str, looks: list[Look], edges: tuple[float, ...], rise: float) -> Table:
+    """Return the errors over what a gate looks at."""
     table = Table(measure, "frames", "of those as they are", "AUC", "EER", "false alarms", "misses", f"at {rise:g}")
     for band in bands(looks, measure, edges, rise=rise):
         rates = band.rates

@@ -22,7 +22,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.accuracy.gates_report import BANDS, band_table
 from benchmarks.accuracy.groups_report import FIGURES, draw, table
+from stream_guard.evaluation.gates import Look
 from stream_guard.evaluation.groups import (
     Labels,
     Person,
@@ -34,7 +36,7 @@ from stream_guard.evaluation.predictor import Predictor, loaded, predictor
 from stream_guard.evaluation.skin_tone import skin_tone, typology_angle
 from stream_guard.face import Box
 from stream_guard.faces.mesh import FaceMesh
-from stream_guard.faces.quality import reasons
+from stream_guard.faces.quality import blur, inner_face, reasons
 from stream_guard.models import store
 from stream_guard.models.manifest import Manifest
 from stream_guard.scoring.verdict import VerdictSettings
@@ -62,8 +64,8 @@ def pairs(
 
 def people(
     folder: Path, manifest: Manifest, predict: Predictor, options: argparse.Namespace, console: Console
-) -> list[Person]:
-    """Score every held-out person whose file says who they are."""
+) -> tuple[list[Person], list[Look]]:
+    """Score every held-out person whose file says who they are; return them, and sample by sample how blurred."""
     shard = Shard(folder)
     known = {i: labels for i in shard.split()[1] if (labels := Labels.of_utkface(str(shard.files[i])))}
     mix = Mix() if options.reconstructions else replace(Mix(), reconstructed=0.0)
@@ -73,24 +75,25 @@ def people(
     made = pairs(
         folder, list(known), recipe, samples=samples, seed=options.seed, reconstructions=options.reconstructions
     )
-    real: dict[int, list[float]] = {}
-    fake: dict[int, list[float]] = {}
+    looks: dict[int, list[Look]] = {}
     refused: dict[int, list[bool]] = {}
-    fit = manifest.calibration
+    fit, face = manifest.calibration, face_in(manifest)
     for position, *crops in track(made, "samples", total=samples, console=console):
         llrs = (predict(np.stack(crops)) - fit.bias) / fit.temperature
-        real.setdefault(position, []).append(float(llrs[0]))
-        fake.setdefault(position, []).append(float(llrs[1]))
-        refused.setdefault(position, []).append(is_refused(crops[0], manifest))
-    return [
+        for fake, (crop, llr) in enumerate(zip(crops, llrs, strict=True)):
+            measures = {"blur": blur(inner_face(crop, face))}
+            looks.setdefault(position, []).append(Look(position, bool(fake), float(llr), measures=measures))
+        refused.setdefault(position, []).append(bool(reasons(crops[0], face, None, min_face_px=0)))
+    found = [
         Person(
             groups=groups_of(shard, position, known[position]),
-            real=np.array(real[position]),
-            fake=np.array(fake[position]),
+            real=np.array([look.llr for look in looks[position] if not look.fake]),
+            fake=np.array([look.llr for look in looks[position] if look.fake]),
             refused=float(np.mean(refused[position])),
         )
-        for position in sorted(real)
+        for position in sorted(looks)
     ]
+    return found, [look for position in sorted(looks) for look in looks[position]]
 
 
 def groups_of(shard: Shard, position: int, labels: Labels) -> dict[str, str]:
@@ -101,11 +104,11 @@ def groups_of(shard: Shard, position: int, labels: Labels) -> dict[str, str]:
     return groups if angle is None else groups | {"skin tone (proxy)": skin_tone(angle)}
 
 
-def is_refused(crop: np.ndarray, manifest: Manifest) -> bool:
-    """Say whether the gates for light and sharpness refuse a face, of which only the model's crop is left."""
+def face_in(manifest: Manifest) -> Box:
+    """Return where the face is in the model's crop."""
     side = manifest.size / manifest.margin
     corner = (manifest.size - side) / 2
-    return bool(reasons(crop, Box(corner, corner, side, side), None, min_face_px=0))
+    return Box(corner, corner, side, side)
 
 
 @contextmanager
@@ -140,10 +143,10 @@ def main() -> None:
     onnx, manifest = store.open_model(options.model) if options.model else store.default_model()
     with loaded(onnx, manifest) as engine:
         if options.shard:
-            found = people(options.shard, manifest, predictor(engine), options, console)
+            found, looks = people(options.shard, manifest, predictor(engine), options, console)
         else:
             with prepared(options.faces, options.landmarker, console) as folder:
-                found = people(folder, manifest, predictor(engine), options, console)
+                found, looks = people(folder, manifest, predictor(engine), options, console)
     rise = VerdictSettings().rise
     rates = {attribute: by_group(found, attribute, rise=rise) for attribute in ATTRIBUTES}
     gaps = {
@@ -152,6 +155,7 @@ def main() -> None:
     }
     for attribute, rows in rates.items():
         console.print(table(rows, gaps[attribute], rise))
+    console.print(band_table("blur", looks, BANDS["blur"][1], rise))
     if options.json:
         content = {
             "model": {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256},

@@ -12,6 +12,7 @@ from stream_guard.evaluation.groups import Gap, GroupRates
 FIGURES = {
     "false_alarms": lambda person: float(np.mean(person.real >= 0)),
     "misses": lambda person: float(np.mean(person.fake < 0)),
+    "refused": lambda person: person.refused,
 }
 
 
@@ -44,10 +45,10 @@ def table(rows: list[GroupRates], gaps: dict[str, Gap | None], rise: float) -> T
 def draw(rates: dict[str, list[GroupRates]], out: Path) -> None:
     """Draw false alarms and misses of every group with their intervals."""
     heights = [len(rows) for rows in rates.values()]
-    figure = Figure(figsize=(9.5, 0.34 * sum(heights) + 2.2), layout="constrained")
-    grid = figure.subplots(len(rates), 2, height_ratios=heights, sharex="col", squeeze=False)
+    figure = Figure(figsize=(12, 0.34 * sum(heights) + 2.2), layout="constrained")
+    grid = figure.subplots(len(rates), len(FIGURES), height_ratios=heights, sharex="col", squeeze=False)
     for (attribute, rows), line in zip(rates.items(), grid, strict=True):
-        for axes, name, colour in zip(line, FIGURES, ("#d55e00", "#009e73"), strict=True):
+        for axes, name, colour in zip(line, FIGURES, ("#d55e00", "#009e73", "#0072b2"), strict=True):
             for place, row in enumerate(rows):
                 one = getattr(row, name)
                 colour_here = "#aaaaaa" if row.too_few else colour
@@ -60,8 +61,9 @@ def draw(rates: dict[str, list[GroupRates]], out: Path) -> None:
             axes.set_yticks(range(len(rows)), [])
         line[0].set_yticks(range(len(rows)), [f"{row.group}  ({row.people})" for row in rows])
         line[0].set_title(attribute, loc="left", fontsize=10, fontweight="bold")
-    for axes, text in zip(grid[-1], ("real taken for forged", "forged taken for real"), strict=True):
-        axes.set_xlabel(f"{text}, at even odds (95 %)")
+    named = ("real taken for forged, even odds", "forged taken for real, even odds", "real refused: light, blur")
+    for axes, text in zip(grid[-1], named, strict=True):
+        axes.set_xlabel(f"{text} (95 %)")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     figure.supxlabel("still pictures of people held out; grey: too few people to compare", fontsize=9)
     figure.savefig(out, dpi=110)
