@@ -20,8 +20,8 @@ _SCALE = 96
 
 _MOST_BLUR = 0.60
 """Above this the face is blurred: of 146 untouched faces of clips two are, and every face blurred by 3 % of its
-width. The default model takes nearly all real faces beyond it for forged. Between 0.55 and 0.60 clips and photographs
-disagree, and it is young, smooth skin that lies there, so those are judged. See docs/quality-gate.md."""
+width. The default model takes most real faces beyond it for forged. Between 0.55 and 0.60 clips and photographs
+disagree, and young, smooth skin often lies there, so those are judged. See docs/quality-gate.md."""
 
 _DARK = 60.0
 """The face's brightest twentieth is darker than this (of 255). Not its mean, which would count dark skin as a dark
