@@ -194,8 +194,8 @@ def main() -> None:
     rise = VerdictSettings().rise
     if options.json:
         model = {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256}
-        looks = {name: [asdict(look) for look in looks] for name, looks in ({"as it is": plain} | seen).items()}
-        options.json.write_text(json.dumps({"model": model, "rise": rise, "looks": looks}) + "\n", encoding="utf-8")
+        every = {name: [asdict(look) for look in looks] for name, looks in ({"as it is": plain} | seen).items()}
+        options.json.write_text(json.dumps({"model": model, "rise": rise, "looks": every}) + "\n", encoding="utf-8")
     for table in tables(sets, rise=rise):
         console.print(table)
     if options.picture:

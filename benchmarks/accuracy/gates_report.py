@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
 
@@ -124,10 +125,9 @@ def draw(sets: dict[str, list[Look]], out: Path, *, rise: float) -> None:
     figure.savefig(out, dpi=110)
 
 
-def _separation(axes, found: list[Gated]) -> None:
-    every = [one.every.auc for one in found]
-    known = [place for place, one in enumerate(every) if one is not None]
-    values = [every[place] for place in known]
+def _separation(axes: Axes, found: list[Gated]) -> None:
+    every = [(place, one.every.auc) for place, one in enumerate(found) if one.every.auc is not None]
+    known, values = [place for place, _ in every], [auc for _, auc in every]
     axes.fill_between(known, [v.low for v in values], [v.high for v in values], color=ACCENT, alpha=0.2, lw=0)
     axes.plot(known, [v.value for v in values], color=ACCENT, marker="o", ms=3, label="AUC, all frames (95 %)")
     passed = [(place, one.passed.auc.value) for place, one in enumerate(found) if one.passed.auc]
@@ -135,7 +135,7 @@ def _separation(axes, found: list[Gated]) -> None:
     axes.axhline(0.5, color="#999999", lw=0.8)
 
 
-def _errors(axes, found: list[Gated]) -> None:
+def _errors(axes: Axes, found: list[Gated]) -> None:
     for figure, colour, text in (
         ("false_alarms", "#d55e00", "false alarms at even odds"),
         ("misses", "#009e73", "misses at even odds"),

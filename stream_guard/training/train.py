@@ -35,7 +35,7 @@ class Options:
         minutes: wall-clock minutes in all, resumed runs counted together.
         recipe: how samples are made.
         network: what is trained.
-        small_share: the first share of the time is spent at 5/7 of the size, where a step costs half.
+        small_share: the first share of the time is spent at 8/11 of the size, where a step costs half.
         groups: groups of samples in a batch.
         learning_rate: the highest; it rises over the first 3 % of the time and falls to nothing as a cosine.
         patch_weight: weight of the patch map's loss beside the logit's.
@@ -52,7 +52,9 @@ class Options:
     network: NetworkOptions = field(default_factory=NetworkOptions)
     small_share: float = 0.4
     groups: int = 2
-    learning_rate: float = 7e-4
+    learning_rate: float = 6e-4
+    lowest_rate: float = 0.4
+    average_decay: float = 0.997
     patch_weight: float = 0.5
     pair_weight: float = 0.5
     workers: int = 2
@@ -105,7 +107,7 @@ def train(
     network: Any = Detector(options.network)
     network.load_imagenet(torch.load(imagenet, map_location="cpu", weights_only=True))
     network.to(device, memory_format=torch.channels_last)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(options.average_decay), use_buffers=True)  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=0.02)
     number, elapsed = _resume(out / _CHECKPOINT, network, average, optimiser, options)
     recipe: Recipe | None = None
@@ -115,7 +117,7 @@ def train(
     network.train()
     while (share := (time.monotonic() - started) / (60 * options.minutes)) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * schedule(share)
+            group["lr"] = options.learning_rate * schedule(share, lowest=options.lowest_rate)
         if recipe != _recipe_at(share, options):
             recipe = _recipe_at(share, options)
             twins = Twins(shard, positions, recipe, seed=options.seed + number, reconstructions=reconstructions)
@@ -174,7 +176,7 @@ def _loader(samples: Twins, options: Options) -> DataLoader[Samples]:
 def _recipe_at(share: float, options: Options) -> Recipe:
     if share >= options.small_share:
         return options.recipe
-    grid = options.recipe.grid * 5 // 7
+    grid = options.recipe.grid * 8 // 11
     return replace(options.recipe, size=16 * grid, grid=grid)
 
 
@@ -185,9 +187,10 @@ def _one_thread(worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def schedule(share: float) -> float:
-    """Return the share of the highest learning rate after this share of the time."""
-    return min(1.0, 0.05 + share / 0.03) * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * min(share, 1.0)))))
+def schedule(share: float, *, lowest: float = 0.01) -> float:
+    """Return the learning rate after this share of the time, as a share of the highest."""
+    fallen = 0.5 * (1 - float(np.cos(np.pi * min(share, 1.0))))
+    return min(1.0, 0.05 + share / 0.03) * (1 - (1 - lowest) * fallen)
 
 
 def descend(

@@ -62,13 +62,14 @@ def test_a_run_learns_saves_and_goes_on_where_it_stopped(shard, imagenet, tmp_pa
 
 def test_time_decides_size_and_learning_rate():
     options = replace(OPTIONS, recipe=Recipe(), small_share=0.4)
-    assert (_recipe_at(0.39, options).size, _recipe_at(0.39, options).grid) == (160, 10)
+    assert (_recipe_at(0.39, options).size, _recipe_at(0.39, options).grid) == (128, 8)
     assert _recipe_at(0.4, options) == Recipe()
     rates = [schedule(share / 100) for share in range(101)]
     assert max(rates) == pytest.approx(1, abs=0.01)
     assert rates.index(max(rates)) in (2, 3)
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
     assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert schedule(1.0, lowest=0.4) == pytest.approx(0.4)
 
 
 def test_another_recipe_does_not_go_on_in_the_same_folder(shard, imagenet, tmp_path):
