@@ -36,7 +36,7 @@ def train(
         Path | None, typer.Option(help="TOML file with the fields of a run; docs/training.md names them.")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Minutes of training, resumed runs counted together. [60]")
+        float | None, typer.Option(min=0.1, help="Minutes of training, resumed runs counted together. [30]")
     ] = None,
     drawing_minutes: Annotated[
         float, typer.Option(min=0.1, help="Minutes of training for the autoencoders that draw faces anew.")

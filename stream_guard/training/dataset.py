@@ -50,9 +50,9 @@ class Recipe:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    size: int = 176
+    size: int = 224
     margin: float = 1.4
-    grid: int = 11
+    grid: int = 14
     mix: Mix = field(default_factory=Mix)
     codec_share: float = 0.7
     faces: int = 8

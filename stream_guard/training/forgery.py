@@ -29,9 +29,9 @@ class Mix:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    self_blended: float = 0.30
-    low_resolution: float = 0.25
-    reconstructed: float = 0.25
+    self_blended: float = 0.25
+    low_resolution: float = 0.20
+    reconstructed: float = 0.35
     mesh_swapped: float = 0.10
     reenacted: float = 0.10
 

@@ -47,14 +47,14 @@ class Options:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    minutes: float = 60.0
+    minutes: float = 30.0
     recipe: Recipe = field(default_factory=Recipe)
     network: NetworkOptions = field(default_factory=NetworkOptions)
     small_share: float = 0.4
     groups: int = 2
-    learning_rate: float = 6e-4
+    learning_rate: float = 7e-4
     lowest_rate: float = 0.4
-    average_decay: float = 0.997
+    average_decay: float = 0.99
     patch_weight: float = 0.5
     pair_weight: float = 0.5
     workers: int = 2
