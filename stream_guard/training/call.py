@@ -84,7 +84,7 @@ def _sequence(
     middle = (side - 1) / 2
     speed = side * rng.choice([0.001, 0.004, 0.01])
     drift = np.cumsum(rng.normal(0.0, speed, (length, -(-len(tiles) // 2), 2)), axis=0)
-    grain = _grain(rng) if rng.random() < _GRAIN_SHARE else None
+    grain = _grain(side, rng) if rng.random() < _GRAIN_SHARE else None
     sequence = []
     for ago in reversed(range(length)):
         frame = np.full((size[1], size[0], 3), 60, np.uint8)
@@ -94,19 +94,19 @@ def _sequence(
                 tile = cv2.getRectSubPix(tile, (side, side), (middle + x, middle + y))
             frame[top : top + side, left : left + side] = tile
         if grain is not None:
-            # The same noise over twins: the period is a macroblock's multiple, hence seldom theirs; it is noise
-            # of the camera that is new with each frame, unlike what is in the tiles and moves with them.
+            # The camera's noise: new with each frame, unlike what is in the tiles and moves with them. The same
+            # over all tiles, hence over twins.
             shifted = np.roll(grain, tuple(int(v) for v in rng.integers(0, 64, 2)), axis=(0, 1))
             for left, top in corners:
                 where = frame[top : top + side, left : left + side]
-                np.clip(where + shifted[:side, :side], 0, 255, out=where, casting="unsafe")
+                np.clip(where + shifted, 0, 255, out=where, casting="unsafe")
         sequence.append(frame)
     return sequence
 
 
-def _grain(rng: np.random.Generator) -> NDArray[np.int16]:
+def _grain(side: int, rng: np.random.Generator) -> NDArray[np.int16]:
     strength = rng.uniform(0.5, 2.5)
-    return (rng.standard_normal((512, 512, 1), np.float32) * np.float32(strength)).round().astype(np.int16)
+    return (rng.standard_normal((side, side, 1), np.float32) * np.float32(strength)).round().astype(np.int16)
 
 
 def _jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

@@ -61,6 +61,13 @@ def test_the_tiles_keep_their_order_and_odd_numbers_pass(tile):
         assert brightness == sorted(brightness)
 
 
+def test_tiles_of_any_size_pass(tile):
+    """Also those larger than any face of the default recipe, with the camera's noise over them."""
+    large = cv2.resize(tile, (560, 560))
+    for seed in range(8):
+        assert len(send([large, large], np.random.default_rng(seed))) == 2
+
+
 def test_the_generator_decides_everything(tile):
     once, again, other = (send([tile] * 4, np.random.default_rng(seed)) for seed in (3, 3, 4))
     np.testing.assert_array_equal(once, again)
