@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_guard.training.contours import OVAL
+
 __all__ = ["blend", "face_mask", "nudge", "recolour", "self_blend"]
 
-# MediaPipe Face Mesh: the oval clockwise from the top of the forehead, the brows' upper edges, the lips.
-_OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148,
-         176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]  # fmt: skip
+# MediaPipe Face Mesh: the brows' upper edges, some of the lips, the part of the oval above the brows.
 _BROWS = [70, 63, 105, 66, 107, 336, 296, 334, 293, 300]
 _LIPS = [61, 291, 0, 17, 37, 267, 84, 314, 40, 270, 91, 321]
 _FOREHEAD = {10, 338, 297, 332, 284, 103, 67, 109, 54, 21, 251}
@@ -39,12 +39,12 @@ def face_mask(
     """
     kind = rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])
     if kind == 0:
-        points = landmarks[_OVAL]
+        points = landmarks[OVAL]
     elif kind == 3:
         points = landmarks[_LIPS]
         points = (points - points.mean(0)) * rng.uniform(1.3, 2.2) + points.mean(0)
     else:
-        points = landmarks[[i for i in _OVAL if i not in _FOREHEAD] + _BROWS]
+        points = landmarks[[i for i in OVAL if i not in _FOREHEAD] + _BROWS]
         if kind == 2:
             points = (points - points.mean(0)) * rng.uniform(0.7, 0.95) + points.mean(0)
     mask = np.zeros(shape, np.float32)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.training.blending import blend, recolour
-from stream_guard.training.mesh_swap import KEYPOINTS, OVAL, extent, redraw, warp
+from stream_guard.training.contours import OVAL
+from stream_guard.training.warping import KEYPOINTS, Window, extent, redraw, warp
 
 __all__ = ["express", "reenact"]
 
@@ -199,7 +200,7 @@ def _fill_mouth(
     face: NDArray[np.float32],
     landmarks: NDArray[np.float32],
     moved: NDArray[np.float32],
-    window: tuple[slice, slice],
+    window: Window,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
     """Darken what opens between the lips, and draw a row of teeth now and then."""

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stream_guard.training.blending import _BROWS, _LIPS, _OVAL
+from stream_guard.training.blending import _BROWS, _LIPS
+from stream_guard.training.contours import OVAL
 from stream_guard.training.shard import PreparedFace, ShardWriter
 
 
@@ -20,8 +21,8 @@ def draw_face(seed: int = 0, side: int = 220) -> PreparedFace:
     cv2.randn(grain := np.zeros((side, side, 3), np.int16), 0, 6)
     rgb = np.clip(rgb + grain, 0, 255).astype(np.uint8)
     landmarks = centre + radii * 0.6 * rng.uniform(-1, 1, (478, 2))
-    around = np.linspace(-np.pi / 2, 1.5 * np.pi, len(_OVAL), endpoint=False)
-    landmarks[_OVAL] = centre + radii * np.stack([np.cos(around), np.sin(around)], 1)
+    around = np.linspace(-np.pi / 2, 1.5 * np.pi, len(OVAL), endpoint=False)
+    landmarks[OVAL] = centre + radii * np.stack([np.cos(around), np.sin(around)], 1)
     landmarks[_BROWS] = centre + radii * np.stack(
         [np.linspace(-0.7, 0.7, len(_BROWS)), np.full(len(_BROWS), -0.4)], 1
     )

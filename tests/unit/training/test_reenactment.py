@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.training import reenactment
-from stream_guard.training.mesh_swap import OVAL
+from stream_guard.training.contours import OVAL
 from stream_guard.training.reenactment import express, reenact
 from tests.unit.training.conftest import draw_face
 
