@@ -12,7 +12,8 @@ from pydantic import ConfigDict
 from stream_guard.errors import ConfigError
 from stream_guard.training.blending import self_blend
 from stream_guard.training.mesh_swap import compatible, swap
-from stream_guard.training.reconstruction import Reconstructions, paste
+from stream_guard.training.pasting import paste
+from stream_guard.training.reconstruction import Reconstructions
 from stream_guard.training.reenactment import reenact
 from stream_guard.training.resynthesis import resynthesise
 from stream_guard.training.shard import PreparedFace, Shard
@@ -113,10 +114,7 @@ class Forger:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         assert self._reconstructions is not None
         drawn, matrix = self._reconstructions.drawn(seen.position, int(rng.integers(self._reconstructions.kinds)))
-        pasted: tuple[NDArray[np.float32], NDArray[np.float32]] = paste(
-            seen.rgb, seen.landmarks, drawn, _after(seen.placed, _inverse(matrix)), rng
-        )
-        return pasted
+        return paste(seen.rgb, seen.landmarks, drawn, _after(seen.placed, _inverse(matrix)), rng)
 
     def _swapped(self, seen: Seen, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         donors = rng.choice(self._positions, _DONORS)

@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from stream_guard.errors import ConfigError
 from stream_guard.faces.align import cut
 from stream_guard.training.autoencoder import Autoencoder, Spec, face_matrix, train_autoencoder
-from stream_guard.training.pasting import paste
 from stream_guard.training.shard import Shard
 
-__all__ = ["SPECS", "Reconstructions", "paste", "prepare_reconstructions", "reconstruct_all"]
+__all__ = ["SPECS", "Reconstructions", "prepare_reconstructions", "reconstruct_all"]
 
 SPECS = (
     Spec(96, 8, 12, 24, "pixel_shuffle", margin=1.15),

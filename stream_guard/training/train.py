@@ -37,7 +37,9 @@ class Options:
         network: what is trained.
         small_share: the first share of the time is spent at 8/11 of the size, where a step costs half.
         groups: groups of samples in a batch.
-        learning_rate: the highest; it rises over the first 3 % of the time and falls to nothing as a cosine.
+        learning_rate: the highest; it rises over the first 3 % of the time and then falls as a cosine.
+        lowest_rate: share of the highest that it falls to.
+        average_decay: of the running average of the weights, a step; the average is the result.
         patch_weight: weight of the patch map's loss beside the logit's.
         pair_weight: weight of the twins' loss: a forged face must score above the real one it was made from.
         workers: processes that make samples.
