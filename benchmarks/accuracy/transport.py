@@ -115,7 +115,7 @@ def write(path: Path, about: dict[str, Any], outcomes: list[Outcome]) -> None:
 
 def draw(path: Path, outcomes: list[Outcome], conditions: list[Condition]) -> None:
     """Draw one panel for each packet loss; what is not measured yet is left open."""
-    known = {outcome.condition: {row.group: row.auc for row in outcome.rows()} for outcome in outcomes}
+    known = {outcome.condition: {row.group: row.auc for row in outcome.rows} for outcome in outcomes}
     losses = list(dict.fromkeys(condition.loss for condition in conditions if condition.kbps))
     rates = list(dict.fromkeys(condition.kbps for condition in conditions if condition.kbps))
     lines = {
@@ -152,11 +152,11 @@ def passages(outcomes: list[Outcome]) -> Table:
 
 def figures(outcomes: list[Outcome]) -> Table:
     """Return clip AUC by condition and group, and the share of pairs won where there are any."""
-    groups = [row.group for row in outcomes[0].rows()]
+    groups = [row.group for row in outcomes[0].rows]
     table = Table("condition", *groups, "pairs won", title="clip AUC, 95 % intervals")
     table.columns[0].no_wrap = True
     for outcome in outcomes:
-        rows = {row.group: row for row in outcome.rows()}
+        rows = {row.group: row for row in outcome.rows}
         cells = [show(rows[group].auc) if group in rows else "" for group in groups]
         won = [f"{row.pairs_won:.0%}" for row in rows.values() if row.pairs_won is not None and row.group != "all"]
         table.add_row(outcome.condition.name, *cells, ", ".join(won))
@@ -165,7 +165,7 @@ def figures(outcomes: list[Outcome]) -> Table:
 
 def losses(outcomes: list[Outcome]) -> Table:
     """Return what each condition costs against the source, the same clips drawn for both."""
-    groups = [row.group for row in outcomes[0].rows()]
+    groups = [row.group for row in outcomes[0].rows]
     table = Table("condition", *groups, title="change of clip AUC against the source")
     table.columns[0].no_wrap = True
     for outcome in outcomes[1:]:

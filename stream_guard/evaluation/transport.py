@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ class Measured:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """One condition, and how the clips scored under it. ``measured`` is None where nothing was sent."""
 
@@ -123,8 +124,9 @@ class Outcome:
     unscored: list[Clip]
     measured: Measured | None
 
+    @cached_property
     def rows(self) -> list[Comparison]:
-        """Compare real with fake, see `stream_guard.evaluation.comparison.compare`."""
+        """Real against fake, see `stream_guard.evaluation.comparison.compare`; worked out once."""
         return compare(self.scores)
 
 
@@ -235,8 +237,7 @@ def as_json(outcome: Outcome, source: Outcome) -> dict[str, Any]:
     """Return one condition as plain values, every clip's frames included; ``change`` is against the source."""
     change = {} if outcome is source else changes(source, outcome)
     groups = [
-        asdict(row) | ({"change": asdict(change[row.group])} if row.group in change else {})
-        for row in outcome.rows()
+        asdict(row) | ({"change": asdict(change[row.group])} if row.group in change else {}) for row in outcome.rows
     ]
     return {
         **asdict(outcome.condition),

@@ -65,12 +65,13 @@ async def test_bitrate_is_what_was_asked_for_and_matters(pictures: Pictures, not
 
 
 async def test_packets_are_lost_and_sent_again(pictures: Pictures, nothing_left: None) -> None:
-    whole, lossy = await call(pictures, kbps=800), await call(pictures, kbps=800, loss=0.1)
+    sent = pictures[:24]
+    whole, lossy = await call(sent, kbps=800), await call(sent, kbps=800, loss=0.1)
     assert whole.dropped == 0
     assert 0.03 < lossy.dropped / lossy.packets < 0.2
     assert lossy.packets > whole.packets, "what was lost came again"
     assert lossy.received >= 0.8 * lossy.sent
-    assert len(lossy.kept) >= 30
+    assert len(lossy.kept) >= 16
 
 
 async def test_where_nothing_gets_through_nothing_arrives(pictures: Pictures, nothing_left: None) -> None:
@@ -88,13 +89,15 @@ async def test_a_clip_that_breaks_on_the_way_is_said(pictures: Pictures, nothing
         await send(broken(), fps=FPS, kbps=400, loss=0, wanted=[0], rng=np.random.default_rng(0))
 
 
-def write(path: Path, seconds: float = 1.5) -> Path:
-    """Write a pair side by side: a real caller at the left, at the right the same moment swapped."""
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a second of a pair side by side: a real caller at the left, at the right the same moment swapped."""
+    path = tmp_path_factory.mktemp("clips") / "pair.mp4"
     real, swapped = (Caller(width=322, height=241, swap_at_s=at) for at in (None, 0.0))
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=15, options={"crf": "12"})
         stream.width, stream.height, stream.pix_fmt = 644, 241, "yuv444p"
-        for number in range(round(seconds * 15)):
+        for number in range(15):
             picture = np.hstack([one.frame(number / 15) for one in (real, swapped)])
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         out.mux(stream.encode(None))
@@ -106,8 +109,8 @@ class TestCarry:
     def _nothing_blocks(self) -> None:
         """Leave the watch out: the loop runs inside `carry`, so whatever aiortc waits for would count as ours."""
 
-    def test_a_clip_is_cut_to_its_region_and_even_sides_before_it_is_sent(self, tmp_path: Path) -> None:
-        clip = Clip(write(tmp_path / "pair.mp4"), "fake", "swap", "right")
+    def test_a_clip_is_cut_to_its_region_and_even_sides_before_it_is_sent(self, tmp_path: Path, pair: Path) -> None:
+        clip = Clip(pair, "fake", "swap", "right")
         kept = []
         for condition in (SOURCE, Condition(600)):
             carry(clip, condition, tmp_path / "b.mkv", frames=4, seconds=1, rng=np.random.default_rng(0))
@@ -120,13 +123,11 @@ class TestCarry:
 
 
 @pytest.mark.timeout(240)
-def test_the_study_as_a_user_runs_it(tmp_path: Path) -> None:
-    write(tmp_path / "pair.mp4")
-    (tmp_path / "labels.csv").write_text(
-        "path,label,group,region\npair.mp4,real,swap_real,left\npair.mp4,fake,swap,right\n"
-    )
-    command = [sys.executable, "-m", "benchmarks.accuracy.transport", "--data", tmp_path / "labels.csv"]
-    command += ["--kbps", "300", "--loss", "0,5", "--frames", "3", "--seconds", "1"]
+def test_the_study_as_a_user_runs_it(pair: Path, tmp_path: Path) -> None:
+    labels = pair.with_name("labels.csv")
+    labels.write_text("path,label,group,region\npair.mp4,real,swap_real,left\npair.mp4,fake,swap,right\n")
+    command = [sys.executable, "-m", "benchmarks.accuracy.transport", "--data", labels]
+    command += ["--kbps", "300", "--loss", "5", "--frames", "3", "--seconds", "1"]
     command += ["--json", tmp_path / "out.json", "--picture", tmp_path / "out.png"]
     done = subprocess.run(
         command,
@@ -141,11 +142,11 @@ def test_the_study_as_a_user_runs_it(tmp_path: Path) -> None:
     assert "300 kb/s, 5 % loss" in done.stdout
     assert "change of clip AUC against the source" in done.stdout
     conditions = json.loads((tmp_path / "out.json").read_text())["conditions"]
-    assert [one["name"] for one in conditions] == ["source", "300 kb/s, 0 % loss", "300 kb/s, 5 % loss"]
+    assert [one["name"] for one in conditions] == ["source", "300 kb/s, 5 % loss"]
     for one in conditions:
         assert [(clip["label"], clip["region"]) for clip in one["clips"]] == [("real", "left"), ("fake", "right")]
         assert [group["group"] for group in one["groups"]] == ["swap", "all"]
         assert one["groups"][0]["pairs_won"] in (0.0, 1.0)
-    assert conditions[1]["measured"]["received"] == conditions[1]["measured"]["sent"] == 30
-    assert conditions[2]["measured"]["dropped"] > 0
+    assert conditions[1]["measured"]["sent"] == 30
+    assert conditions[1]["measured"]["dropped"] > 0
     assert cv2.imread(str(tmp_path / "out.png")).std() > 10

@@ -120,7 +120,7 @@ def test_scores_belong_to_the_clip_and_not_to_its_copy(tmp_path):
     # The first frame is black on the left: no face. The right half is 100 brighter, half a hundred in logits.
     assert [len(score.frames) for score in outcome.scores] == [4, 5]
     assert outcome.scores[1].frames[0] == pytest.approx((100 - 1) / 2, abs=1)
-    assert next(row for row in outcome.rows() if row.group == "swap").pairs_won == 1.0
+    assert next(row for row in outcome.rows if row.group == "swap").pairs_won == 1.0
 
 
 def test_measurements_add_up_and_say_when_the_target_was_missed():
@@ -154,7 +154,7 @@ def test_a_change_is_zero_against_itself_and_negative_for_what_is_lost():
     assert set(worse) == {"fake", "all"}
     assert worse["all"].high < 0
     assert worse["all"].value == pytest.approx(
-        outcome(Condition(250), -0.5).rows()[-1].auc.value - source.rows()[-1].auc.value
+        outcome(Condition(250), -0.5).rows[-1].auc.value - source.rows[-1].auc.value
     )
 
 
