@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.accuracy.gates_report import draw, tables
-from stream_guard.evaluation.clips import Clip, find_clips, sample_frames
+from stream_guard.evaluation.clips import Clip, find_clips, labelled_part, sample_frames
 from stream_guard.evaluation.degradations import DEGRADATIONS, Picture, receive, surroundings
 from stream_guard.evaluation.gates import Look
 from stream_guard.evaluation.landmarks import LargestFace
@@ -134,9 +134,7 @@ def opening(clip: Clip) -> tuple[list[Picture], float]:
         fps = float(stream.average_rate or 30)
         pictures = []
         for frame in container.decode(stream):
-            rgb = frame.to_ndarray(format="rgb24")
-            middle = rgb.shape[1] // 2
-            rgb = {"left": rgb[:, :middle], "right": rgb[:, middle:], "whole": rgb}[clip.region]
+            rgb = labelled_part(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False), clip)
             scale = min(1.0, CALL_WIDTH / rgb.shape[1])
             size = 2 * round(rgb.shape[1] * scale / 2), 2 * round(rgb.shape[0] * scale / 2)
             pictures.append(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False))

@@ -16,7 +16,7 @@ from stream_guard.errors import ConfigError, UnsupportedMedia
 from stream_guard.evaluation.landmarks import LargestFace
 from stream_guard.faces.align import crop_matrix, cut, landmark_box
 
-__all__ = ["Clip", "face_crops", "find_clips", "sample_frames"]
+__all__ = ["Clip", "face_crops", "find_clips", "labelled_part", "sample_frames"]
 
 Label = Literal["real", "fake"]
 Region = Literal["whole", "left", "right"]
@@ -107,9 +107,17 @@ def sample_frames(clip: Clip, count: int) -> Iterator[NDArray[np.uint8]]:
             wanted = set(np.linspace(0, max(length - 1, 0), count).round().astype(int).tolist())
             for number, frame in enumerate(container.decode(stream)):
                 if number in wanted:
-                    yield _region(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False), clip.region)
+                    yield labelled_part(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False), clip)
     except av.FFmpegError as error:
         raise UnsupportedMedia(f"{clip.path} cannot be decoded") from error
+
+
+def labelled_part(rgb: NDArray[np.uint8], clip: Clip) -> NDArray[np.uint8]:
+    """Return the part of a frame that the clip's label speaks of; uint8, shape (height, width, 3)."""
+    middle = rgb.shape[1] // 2
+    if clip.region == "left":
+        return rgb[:, :middle]
+    return rgb[:, middle:] if clip.region == "right" else rgb
 
 
 def face_crops(clip: Clip, landmarker: LargestFace, *, size: int, margin: float, count: int) -> NDArray[np.uint8]:
@@ -127,13 +135,6 @@ def face_crops(clip: Clip, landmarker: LargestFace, *, size: int, margin: float,
         if landmarks is not None:
             crops.append(cut(frame, crop_matrix(landmark_box(landmarks), size=size, margin=margin), size=size))
     return np.array(crops, np.uint8).reshape(-1, size, size, 3)
-
-
-def _region(rgb: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
-    middle = rgb.shape[1] // 2
-    if region == "left":
-        return rgb[:, :middle]
-    return rgb[:, middle:] if region == "right" else rgb
 
 
 def _estimated_frames(container: av.container.InputContainer, stream: av.VideoStream) -> int:

@@ -228,7 +228,7 @@ def _frame_figures(pairing: Pairing) -> FrameFigures:
     real, fake = _by_clip(pairing.reals), _by_clip(pairing.fakes)
     return FrameFigures(
         auc=bootstrap(real, fake, _pooled(auc)),
-        # Its cost grows with the square of the frames.
+        # It looks at every threshold, and so costs several times as much as the others.
         equal_error_rate=bootstrap(real, fake, _pooled(equal_error_rate), rounds=200),
         hits=bootstrap(real, fake, _pooled(hit_rate)),
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.errors import UnsupportedMedia
-from stream_guard.evaluation.clips import Clip
+from stream_guard.evaluation.clips import Clip, labelled_part
 from stream_guard.evaluation.landmarks import LargestFace
 from stream_guard.evaluation.predictor import Predictor
 from stream_guard.face import Box, Reason
@@ -182,16 +182,8 @@ def _frames(clip: Clip, rate: float) -> Iterator[tuple[float, NDArray[np.uint8]]
                 first = at_s if first is None else first
                 if at_s - first >= taken / rate - 1e-6:
                     taken = int((at_s - first) * rate + 1e-6) + 1
-                    yield at_s, _part(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False), clip)
+                    yield at_s, labelled_part(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False), clip)
             if first is None:
                 raise UnsupportedMedia(f"{clip.path} holds no frame")
     except av.FFmpegError as error:
         raise UnsupportedMedia(f"{clip.path} cannot be decoded") from error
-
-
-def _part(rgb: NDArray[np.uint8], clip: Clip) -> NDArray[np.uint8]:
-    """Return the part of a frame that the clip's label speaks of."""
-    middle = rgb.shape[1] // 2
-    if clip.region == "left":
-        return rgb[:, :middle]
-    return rgb[:, middle:] if clip.region == "right" else rgb

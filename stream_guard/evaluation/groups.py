@@ -9,18 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.evaluation.accuracy import Estimate, auc
+from stream_guard.evaluation.intervals import wilson_interval
 from stream_guard.evaluation.skin_tone import TONES
 
-__all__ = [
-    "FEWEST",
-    "Gap",
-    "GroupRates",
-    "Labels",
-    "Person",
-    "by_group",
-    "largest_gap",
-    "wilson",
-]
+__all__ = ["FEWEST", "Gap", "GroupRates", "Labels", "Person", "by_group", "largest_gap"]
 
 FEWEST = 20
 """People in a group below which its rates are shown but enter no gap."""
@@ -166,19 +158,6 @@ def largest_gap(
     return Gap(gap, str(names[int(np.argmax(found))]), str(names[int(np.argmin(found))]), as_large)
 
 
-def wilson(share: float, count: int) -> Estimate:
-    """Return a share with its 95 % score interval (Wilson 1927), which holds at 0 and 1 and for few.
-
-    Args:
-        share: 0 to 1.
-        count: of independent trials, at least one.
-    """
-    z2 = 1.959963984540054**2
-    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = np.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
-    return Estimate(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)))
-
-
 def _place(group: str) -> tuple[int, str]:
     """Sort known groups as their scale goes, and others behind them by name."""
     return (_ORDER.index(group) if group in _ORDER else len(_ORDER)), group
@@ -187,7 +166,8 @@ def _place(group: str) -> tuple[int, str]:
 def _rates(attribute: str, group: str, people: list[Person], rise: float, seed: int) -> GroupRates:
     def share(figure: Callable[[Person], float]) -> Estimate:
         # Several samples of one person are not several people: the interval is that of as many trials as people.
-        return wilson(float(np.mean([figure(person) for person in people])), len(people))
+        value = float(np.mean([figure(person) for person in people]))
+        return Estimate(value, *wilson_interval(value, len(people)))
 
     return GroupRates(
         attribute=attribute,

@@ -17,7 +17,13 @@ def poisson_interval(count: int, *, confidence: float = 0.95) -> tuple[float, fl
 
 
 def wilson_interval(share: float, count: float, *, z: float = 1.959964) -> tuple[float, float]:
-    """Return the score interval of a share of so many samples (Wilson 1927)."""
+    """Return the score interval of a share (Wilson 1927), which holds at 0 and 1 and for few samples.
+
+    Args:
+        share: 0 to 1.
+        count: of independent samples, above 0; need not be whole.
+        z: quantile of the normal distribution; the usual one is for 95 %.
+    """
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return max(0.0, middle - half), min(1.0, middle + half)
