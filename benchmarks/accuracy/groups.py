@@ -25,12 +25,7 @@ from rich.progress import track
 from benchmarks.accuracy.gates_report import BANDS, band_table
 from benchmarks.accuracy.groups_report import FIGURES, draw, table
 from stream_guard.evaluation.gates import Look
-from stream_guard.evaluation.groups import (
-    Labels,
-    Person,
-    by_group,
-    largest_gap,
-)
+from stream_guard.evaluation.groups import Labels, Person, by_group, largest_gap
 from stream_guard.evaluation.landmarks import LargestFace
 from stream_guard.evaluation.predictor import Predictor, loaded, predictor
 from stream_guard.evaluation.skin_tone import skin_tone, typology_angle
@@ -119,8 +114,10 @@ def prepared(faces: Path, landmarker: Path | None, console: Console) -> Iterator
         chosen.mkdir()
         for picture in find_pictures(faces):
             if held_out(person_of(picture, faces)[1]):
-                shutil.copy(picture, chosen / picture.name)
-        console.print(f"preparing {len(list(chosen.iterdir()))} pictures of people held out")
+                copy = chosen / picture.relative_to(faces)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(picture, copy)
+        console.print(f"preparing {len(find_pictures(chosen))} pictures of people held out")
         prepare(chosen, Path(scratch) / "shard", LargestFace(mesh))
         yield Path(scratch) / "shard"
 
