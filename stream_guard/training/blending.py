@@ -98,8 +98,11 @@ def nudge(rgb: NDArray[np.float32], centre: NDArray[np.float32], rng: np.random.
 
 def self_blend(
     rgb: NDArray[np.float32], landmarks: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Make a self-blended image.
+
+    Unlike the paper's, its real twin has the same surroundings: where they are the transformed side, a picture
+    that is sharp, soft or tinted as a whole would give the forgery away without any seam.
 
     Args:
         rgb: float32, shape (height, width, 3), 0 to 255: a real face.
@@ -107,7 +110,8 @@ def self_blend(
         rng: source of randomness.
 
     Returns:
-        The pseudo-fake, like `rgb`, and where it was changed: float32, shape (height, width), 0 to 1.
+        The real twin, `rgb` or all of it transformed; the pseudo-fake; both like `rgb`; and where they differ:
+        float32, shape (height, width), 0 to 1.
     """
     # Either side may be the transformed one: the seam is what both have in common.
     changed, kept = _transform(rgb, rng), rgb
@@ -115,7 +119,8 @@ def self_blend(
     face = nudge(face, landmarks.mean(axis=0), rng)
     mask = face_mask(landmarks, rgb.shape[:2], rng)
     mask = mask * np.float32(rng.choice([0.5, 0.75, 1.0, 1.0, 1.0]))
-    return np.clip(blend(face, background, mask), 0, 255), mask
+    background = np.clip(background, 0, 255)
+    return background, np.clip(blend(face, background, mask), 0, 255), mask
 
 
 def _transform(rgb: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

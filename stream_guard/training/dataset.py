@@ -44,7 +44,7 @@ class Recipe:
         grid: side of the patch map.
         mix: shares of the kinds of forgery.
         codec_share: how many groups pass a codec.
-        faces: people in a group; the group has twice as many samples. A square number over two.
+        faces: people in a group; the group has twice as many samples.
         face_px: smallest and largest face in the camera's picture.
     """
 
@@ -164,8 +164,8 @@ class Twins(IterableDataset[Samples]):
         seen = tile.astype(np.float32)
         if not late:
             seen = dress(seen, landmarks, np.random.default_rng(dressing))
-        real = camera(seen, rng)
-        forged, mask = forger.forge(kind, Seen(real, landmarks, position, placed), rng)
+        seen = camera(seen, rng)
+        real, forged, mask = forger.forge(kind, Seen(seen, landmarks, position, placed), rng)
         if late:
             real, forged = (dress(rgb, landmarks, np.random.default_rng(dressing)) for rgb in (real, forged))
         after = int(rng.integers(2**31))  # what follows happens to both alike

@@ -92,15 +92,20 @@ class Forger:
 
     def forge(
         self, kind: int, seen: Seen, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Forge a face.
 
         Returns:
-            The forged picture, like ``seen.rgb``, and where it was changed: float32 (side, side), 0 to 1.
+            The real twin (``seen.rgb``; of a self-blended face perhaps all of it transformed), the forged one, like
+            it, and where they differ: float32 (side, side), 0 to 1.
         """
-        name = KINDS[kind]
-        if name == "self_blended":
+        if KINDS[kind] == "self_blended":
             return self_blend(seen.rgb, seen.landmarks, rng)
+        return seen.rgb, *self._changed(KINDS[kind], seen, rng)
+
+    def _changed(
+        self, name: str, seen: Seen, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if name == "low_resolution":
             return resynthesise(seen.rgb, seen.landmarks, rng)
         if name == "reconstructed":
