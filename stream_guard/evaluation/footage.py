@@ -70,13 +70,6 @@ class Footage:
         ratios = Calibrator(calibration).llr(self.logits.astype(np.float32)).astype(np.float64)
         return Footage(self.clip, self.at_s, ratios, self.sides, self.reasons)
 
-    def ungated(self) -> Footage:
-        """Return the same as if there were no quality gate: every face that was found is judged."""
-        kept = tuple(
-            () if found else why for found, why in zip(np.isfinite(self.logits), self.reasons, strict=True)
-        )
-        return Footage(self.clip, self.at_s, self.logits, self.sides, kept)
-
     def as_json(self) -> dict[str, Any]:
         """Return the frames as plain values, for keeping; the clip is not among them."""
         return {

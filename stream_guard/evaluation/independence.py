@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.errors import ConfigError
-from stream_guard.evaluation.accuracy import Estimate
 from stream_guard.evaluation.footage import Footage
 from stream_guard.models.manifest import Independence
 
-__all__ = ["Fit", "Variogram", "correlation_interval", "estimate", "fit", "variogram"]
+__all__ = ["Fit", "Variogram", "estimate", "fit", "variogram"]
 
 LONGEST_LAG_S = 2.0
 """Longer lags are left out: clips of a few seconds have few such pairs, and scoring forgets within a second."""
@@ -127,25 +126,25 @@ def estimate(
         ConfigError: fewer than two clips with two judged frames.
     """
     found = fit(clips, rate=rate)
-    interval = correlation_interval(clips, rng, rate=rate, rounds=rounds)
+    low, high = _correlation_interval(clips, rng, rate=rate, rounds=rounds)
     return Independence(
         correlation_s=round(found.correlation_s, 4),
-        low=round(interval.low, 4),
-        high=round(interval.high, 4),
+        low=round(low, 4),
+        high=round(high, 4),
         within=round(found.within, 4),
         between=round(found.between, 4),
         measured_on=measured_on,
     )
 
 
-def correlation_interval(
-    clips: list[Footage], rng: np.random.Generator, *, rate: float, rounds: int = 200
-) -> Estimate:
-    """Return the correlation time with its 95 % percentile interval over clips (Efron 1979)."""
+def _correlation_interval(
+    clips: list[Footage], rng: np.random.Generator, *, rate: float, rounds: int
+) -> tuple[float, float]:
+    """Return the correlation time's 95 % percentile interval over clips (Efron 1979)."""
     usable = [clip for clip in clips if clip.judged.sum() >= 2]
     drawn = [
         fit([usable[i] for i in rng.integers(len(usable), size=len(usable))], rate=rate).correlation_s
         for _ in range(rounds)
     ]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(fit(usable, rate=rate).correlation_s, float(low), float(high))
+    return float(low), float(high)

@@ -8,22 +8,22 @@ from collections.abc import Callable
 __all__ = ["poisson_interval", "wilson_interval"]
 
 
-def poisson_interval(count: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the exact interval of a Poisson mean of which ``count`` events were seen (Garwood 1936)."""
-    tail = (1 - confidence) / 2
+def poisson_interval(count: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a Poisson mean of which ``count`` events were seen (Garwood 1936)."""
+    tail = 0.025
     top = count + 10 * math.sqrt(count + 1) + 20
     low = 0.0 if count == 0 else _solve(lambda mean: _at_most(count - 1, mean), 1 - tail, top)
     return low, _solve(lambda mean: _at_most(count, mean), tail, top)
 
 
-def wilson_interval(share: float, count: float, *, z: float = 1.959964) -> tuple[float, float]:
-    """Return the score interval of a share (Wilson 1927), which holds at 0 and 1 and for few samples.
+def wilson_interval(share: float, count: float) -> tuple[float, float]:
+    """Return the 95 % score interval of a share (Wilson 1927), which holds at 0 and 1 and for few samples.
 
     Args:
         share: 0 to 1.
         count: of independent samples, above 0; need not be whole.
-        z: quantile of the normal distribution; the usual one is for 95 %.
     """
+    z = 1.959964  # of a normal distribution, 97.5 % lie below
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return max(0.0, middle - half), min(1.0, middle + half)

@@ -93,17 +93,14 @@ def draw_transport(
     marks: Sequence[str],
     lines: Mapping[str, Sequence[Line]],
     path: Path,
-    *,
-    ylabel: str = "clip AUC",
 ) -> None:
-    """Draw a figure of each group over conditions, one panel beside the other, with 95 % intervals.
+    """Draw the clip AUC of each group over conditions, one panel beside the other, with 95 % intervals.
 
     Args:
         panels: titles, for instance one for each packet loss.
         marks: names along the axis of every panel, for instance bitrates.
         lines: of each group, one line for each panel, with one figure for each mark.
         path: the picture; the suffix says which kind.
-        ylabel: what the figure is.
 
     Raises:
         ConfigError: no picture can be written there.
@@ -126,7 +123,7 @@ def draw_transport(
         axes.set_xticks(range(len(marks)), marks)
         axes.set(ylim=(0, 1.02), xlim=(-0.4, len(marks) - 0.6))
         _name(axes, title, "")
-    row[0].set_ylabel(ylabel)
+    row[0].set_ylabel("clip AUC")
     figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(5, max(1, len(lines))))
     save(figure, path)
 
