@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.accuracy.gates_report import draw, tables
+from stream_guard.errors import UnsupportedMedia
 from stream_guard.evaluation.clips import Clip, find_clips, labelled_part, sample_frames
 from stream_guard.evaluation.degradations import DEGRADATIONS, Picture, receive, surroundings
 from stream_guard.evaluation.gates import Look
@@ -184,7 +185,12 @@ def main() -> None:
     with loaded(onnx, manifest) as engine, FaceMesh(options.landmarker or store.path(store.LANDMARKER)) as mesh:
         camera = Camera(mesh, predictor(engine), manifest, options.seed)
         for number, clip in enumerate(track(clips, "clips", console=console)):
-            for name, looks in camera.clip(number, clip, options.frames).items():
+            try:
+                found = camera.clip(number, clip, options.frames)
+            except UnsupportedMedia as error:
+                console.print(error)
+                continue
+            for name, looks in found.items():
                 seen.setdefault(name, []).extend(looks)
     plain = seen.pop("as it is")
     sets = {name: looks if name == "bitrate" else plain + looks for name, looks in seen.items()}

@@ -20,7 +20,16 @@ __all__ = ["watch_all"]
 def watch_all(
     data: Path, model: Path | None, landmarker: Path | None, *, rate: float, cache: Path | None
 ) -> tuple[Manifest, list[Footage]]:
-    """Return the model's manifest and the calibrated series of every clip that has a face."""
+    """Return the model's manifest and the calibrated series of every clip that has a face.
+
+    Args:
+        data: the labelled clips.
+        model: ONNX file; None for the default model.
+        landmarker: MediaPipe's file; None for the one that is fetched.
+        rate: frames a second.
+        cache: JSON file that is read and added to. It knows the model and the rate, but not whether a clip or
+            the quality gate has changed: delete it then.
+    """
     onnx, manifest = store.open_model(model) if model else store.default_model()
     clips = find_clips(data)
     key = f"{manifest.sha256} {rate:g}"
