@@ -124,7 +124,8 @@ def draw_transport(
         axes.set(ylim=(0, 1.02), xlim=(-0.4, len(marks) - 0.6))
         _name(axes, title, "")
     row[0].set_ylabel("clip AUC")
-    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(5, max(1, len(lines))))
+    columns = max(1, min(len(lines), 3 * len(panels)))  # as many names as fit below so many panels
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns)
     save(figure, path)
 
 
