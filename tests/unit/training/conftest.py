@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from stream_guard.training.blending import _BROWS, _LIPS
 from stream_guard.training.contours import OVAL
 from stream_guard.training.shard import PreparedFace, ShardWriter
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Beside other work threads that wait for each other make networks so small many times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def draw_face(seed: int = 0, side: int = 220) -> PreparedFace:

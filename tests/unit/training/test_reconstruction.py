@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from stream_guard.errors import ConfigError
 from stream_guard.faces.align import cut
@@ -21,15 +19,6 @@ from tests.unit.training.conftest import draw_face
 
 pytestmark = pytest.mark.unit
 TINY = (Spec(32, 4, 16, 8, "pixel_shuffle"), Spec(48, 4, 16, 8, "nearest", margin=1.4))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Beside other work threads that wait for each other make networks so small many times slower."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
