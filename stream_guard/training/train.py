@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -155,7 +156,7 @@ def load_detector(out: Path) -> Detector:
 
 def keep_memory() -> None:
     """Tell glibc to keep what it has freed: fresh pages for every step's features took up to half of its time."""
-    if hasattr(library := ctypes.CDLL(None), "mallopt"):
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):  # musl has none
         trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
         library.mallopt(trim_threshold, 2**31 - 1)
         library.mallopt(mmap_max, 0)

@@ -62,7 +62,7 @@ def test_a_run_learns_saves_and_goes_on_where_it_stopped(shard, imagenet, tmp_pa
 
 def test_time_decides_size_and_learning_rate():
     options = replace(OPTIONS, recipe=Recipe(), small_share=0.4)
-    assert (_recipe_at(0.39, options).size, _recipe_at(0.39, options).grid) == (128, 8)
+    assert (_recipe_at(0.39, options).size, _recipe_at(0.39, options).grid) == (160, 10)
     assert _recipe_at(0.4, options) == Recipe()
     rates = [schedule(share / 100) for share in range(101)]
     assert max(rates) == pytest.approx(1, abs=0.01)
