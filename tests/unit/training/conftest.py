@@ -12,7 +12,7 @@ import torch
 
 from stream_guard.training.blending import _BROWS, _LIPS
 from stream_guard.training.contours import OVAL
-from stream_guard.training.shard import PreparedFace, ShardWriter
+from stream_guard.training.shard import PreparedFace, Shard, ShardWriter
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +54,16 @@ def shard(tmp_path: Path) -> Path:
         for number in range(12):
             writer.add(draw_face(number), source="drawn", person=f"drawn/{number}", file=f"drawn/{number}.png")
     return folder
+
+
+@pytest.fixture
+def colourful(tmp_path: Path) -> Shard:
+    """Faces that differ in what a decoder can draw: smooth blotches, no grain."""
+    folder = tmp_path / "colourful"
+    with ShardWriter(folder) as writer:
+        for number in range(12):
+            blotches = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
+            rgb = cv2.resize(blotches, (220, 220), interpolation=cv2.INTER_LINEAR)
+            face = PreparedFace(rgb, draw_face(number).landmarks)
+            writer.add(face, source="drawn", person=f"drawn/{number}", file=f"drawn/{number}.png")
+    return Shard(folder)

@@ -10,24 +10,10 @@ import torch
 
 from stream_guard.faces.align import cut
 from stream_guard.training.autoencoder import Autoencoder, Spec, face_matrix, train_autoencoder
-from stream_guard.training.shard import PreparedFace, Shard, ShardWriter
-from tests.unit.training.conftest import draw_face
+from stream_guard.training.shard import PreparedFace, Shard
 
 pytestmark = pytest.mark.unit
 TINY = Spec(32, 4, 16, 8, "pixel_shuffle")
-
-
-@pytest.fixture
-def colourful(tmp_path: Path) -> Shard:
-    """Faces that differ in what a decoder can draw: smooth blotches, no grain."""
-    folder = tmp_path / "colourful"
-    with ShardWriter(folder) as writer:
-        for number in range(12):
-            blotches = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
-            rgb = cv2.resize(blotches, (220, 220), interpolation=cv2.INTER_LINEAR)
-            face = PreparedFace(rgb, draw_face(number).landmarks)
-            writer.add(face, source="drawn", person=f"drawn/{number}", file=f"drawn/{number}.png")
-    return Shard(folder)
 
 
 @pytest.mark.parametrize("decoder", ["pixel_shuffle", "transposed", "nearest", "bilinear"])

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -14,24 +13,10 @@ from stream_guard.training.reconstruction import (
     prepare_reconstructions,
     reconstruct_all,
 )
-from stream_guard.training.shard import PreparedFace, Shard, ShardWriter
-from tests.unit.training.conftest import draw_face
+from stream_guard.training.shard import Shard
 
 pytestmark = pytest.mark.unit
 TINY = (Spec(32, 4, 16, 8, "pixel_shuffle"), Spec(48, 4, 16, 8, "nearest", margin=1.4))
-
-
-@pytest.fixture
-def colourful(tmp_path: Path) -> Shard:
-    """Faces that differ in what a decoder can draw: smooth blotches, no grain."""
-    folder = tmp_path / "colourful"
-    with ShardWriter(folder) as writer:
-        for number in range(12):
-            blotches = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
-            rgb = cv2.resize(blotches, (220, 220), interpolation=cv2.INTER_LINEAR)
-            face = PreparedFace(rgb, draw_face(number).landmarks)
-            writer.add(face, source="drawn", person=f"drawn/{number}", file=f"drawn/{number}.png")
-    return Shard(folder)
 
 
 def test_every_face_is_stored_where_its_matrix_says(colourful: Shard, tmp_path: Path):
