@@ -11,7 +11,8 @@
     ├── SignallingError        a WHIP or WHEP exchange went wrong; carries the HTTP status
     ├── ModelError             a model file is missing, damaged or of the wrong kind
     ├── EngineError            an inference backend failed
-    │   └── EngineUnavailable  it cannot run here; the message says why
+    │   ├── EngineUnavailable  it cannot run here; the message says why
+    │   └── EngineLost         it ran, and its device is gone; only another engine can go on
     ├── TooManySessions    the limit of simultaneous sessions is reached
     ├── ConnectionRefused  the client cannot reach the server, or is not wanted
     └── ProtocolError          a message on the wire that breaks the rules
@@ -25,6 +26,7 @@ __all__ = [
     "ConfigError",
     "ConnectionRefused",
     "EngineError",
+    "EngineLost",
     "EngineUnavailable",
     "ModelError",
     "ProtocolError",
@@ -95,6 +97,10 @@ class EngineError(StreamGuardError):
 
 class EngineUnavailable(EngineError):
     """A backend cannot run on this machine; the message is the reason its probe gave."""
+
+
+class EngineLost(EngineError):
+    """The device, its driver or its context is gone: the engine cannot go on, another one can."""
 
 
 class TooManySessions(StreamGuardError):

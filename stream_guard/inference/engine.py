@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from stream_guard.errors import EngineUnavailable
 from stream_guard.models.manifest import Manifest
 
-__all__ = ["Engine", "EngineOptions", "Network", "Prediction", "Probe"]
+__all__ = ["Engine", "EngineOptions", "Network", "Precision", "Prediction", "Probe"]
 
 Network = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
 """A network with one float32 NCHW input; returns its outputs in the order of the ONNX graph."""
+
+Precision = Literal["auto", "fp32", "fp16", "bf16", "int8"]
+"""What an engine computes in. ``auto`` is its fastest that costs at most 0.005 of the AUC; see docs/engines.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,12 @@ class EngineOptions:
     Attributes:
         threads: CPU threads for one inference; 0 leaves it to the backend.
         max_batch: the largest batch `infer` will be given.
+        precision: what to compute in. `Engine.load` refuses what it does not offer.
     """
 
     threads: int = 0
     max_batch: int = 32
+    precision: Precision = "auto"
 
 
 class Prediction(NamedTuple):
@@ -86,7 +91,7 @@ class Engine(ABC):
             options: threads and largest batch.
 
         Raises:
-            EngineUnavailable: the backend cannot run here.
+            EngineUnavailable: the backend cannot run here, or not in this precision.
             EngineError: it can, but not with this file.
         """
 
@@ -100,6 +105,7 @@ class Engine(ABC):
                 crop goes from `faces.align.cut` into the batch without another copy.
 
         Raises:
+            EngineLost: the device, its driver or its context is gone; nothing but `close` makes sense now.
             EngineError: the backend failed, or the batch has the wrong shape.
         """
 
