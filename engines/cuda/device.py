@@ -1,0 +1,359 @@
+"""One GPU as one thread uses it: context, stream, memory, events, graphs.
+
+Everything is made at load time and freed together; nothing is allocated in the loop. The context is the GPU's
+primary one, which other libraries of the process (PyTorch, TensorRT) share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from engines.cuda import driver
+from engines.cuda.library import MIN_CAPABILITY, count_devices, load_library
+from stream_guard.errors import EngineError, EngineLost, EngineUnavailable
+from stream_guard.inference.shapes import one_line
+
+__all__ = ["Device", "Graph", "Kernel", "Memory", "Stopwatch"]
+
+_log = logging.getLogger(__name__)
+
+_NON_BLOCKING = 1
+"""CU_STREAM_NON_BLOCKING: does not wait for work that others put on the default stream."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """A piece of device memory; freed with its `Device`.
+
+    Attributes:
+        address: what kernels and TensorRT take; aligned to 256 bytes.
+        size: in bytes.
+    """
+
+    address: int
+    size: int
+
+
+class Device:
+    """Opened, used and closed on one thread: ``with Device.open() as device: ...``.
+
+    Attributes:
+        ordinal: the GPU's number.
+        name: the GPU's name.
+        capability: compute capability, for instance (8, 9).
+        memory_bytes: of the GPU, in all.
+        stream: the CUstream on which everything here runs, as an integer.
+    """
+
+    @classmethod
+    def open(cls, ordinal: int = 0) -> Self:
+        """Take a GPU for the calling thread.
+
+        Args:
+            ordinal: which one, as the driver counts.
+
+        Raises:
+            EngineUnavailable: there is no driver, it is too old, or there is no such GPU, or none that is new
+                enough.
+            EngineError: the GPU is there, but refuses: it is out of memory or reserved for somebody else.
+        """
+        cuda = load_library()
+        count = count_devices(cuda)
+        if not 0 <= ordinal < count:
+            raise EngineUnavailable(f"there is no GPU {ordinal}; the driver shows {count}")
+        return cls(cuda, ordinal)
+
+    def __init__(self, cuda: Any, ordinal: int) -> None:
+        """Use `open`.
+
+        Args:
+            cuda: the module ``pycuda.driver``, started.
+            ordinal: of a GPU that exists.
+        """
+        self._cuda = cuda
+        self._thread = threading.get_ident()
+        self._closed = False
+        self._context: Any = None
+        self._stream: Any = None
+        self._allocations: list[Any] = []
+        self._graphs: list[Graph] = []
+        self._modules: list[Any] = []
+        self.ordinal, self.stream = ordinal, 0
+        with self._doing(f"opening GPU {ordinal}"):
+            gpu = cuda.Device(ordinal)
+            self.name, self.memory_bytes = str(gpu.name()), int(gpu.total_memory())
+            self.capability: tuple[int, int] = tuple(gpu.compute_capability())
+        if self.capability < MIN_CAPABILITY:
+            old, new = (f"{major}.{minor}" for major, minor in (self.capability, MIN_CAPABILITY))
+            raise EngineUnavailable(f"{self.name} is too old: compute capability {old}, {new} is needed")
+        try:
+            with self._doing(f"opening {self.name}"):
+                context = gpu.retain_primary_context()
+                context.push()
+                self._context = context
+                self._stream = cuda.Stream(_NON_BLOCKING)
+                self.stream = int(self._stream.handle)
+        except EngineError:
+            self.close()
+            raise
+
+    def memory(self, size: int) -> Memory:
+        """Allocate device memory.
+
+        Args:
+            size: in bytes, at least 1.
+
+        Raises:
+            EngineError: the GPU is out of memory.
+        """
+        with self._doing(f"allocating {size / 2**20:.1f} MiB on the GPU"):
+            allocation = self._cuda.mem_alloc(size)
+            self._allocations.append(allocation)
+            return Memory(int(allocation), size)
+
+    def staging(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return a page-locked array, which is copied without the driver's detour. Not to be used after `close`.
+
+        Args:
+            shape: of the array.
+            dtype: of the array.
+
+        Raises:
+            EngineError: there is no more memory that may be locked.
+        """
+        with self._doing("allocating page-locked memory"):
+            array: NDArray[Any] = self._cuda.pagelocked_empty(shape, np.dtype(dtype))
+            self._allocations.append(array.base)
+            return array
+
+    def upload(self, target: Memory, source: NDArray[Any]) -> None:
+        """Put a copy to the GPU on the stream. The source must stay as it is until the stream has got there.
+
+        Args:
+            target: at least as large as the source; its beginning is written.
+            source: contiguous; from `staging`, or the copy is slow and cannot be captured.
+
+        Raises:
+            EngineError: it does not fit, or the copy failed.
+        """
+        _check_copy(source, target)
+        with self._doing("copying to the GPU"):
+            self._cuda.memcpy_htod_async(target.address, source, self._stream)
+
+    def download(self, target: NDArray[Any], source: Memory) -> None:
+        """Put a copy from the GPU on the stream; what arrives can be read after `synchronize`.
+
+        Args:
+            target: contiguous, from `staging`; filled from the source's beginning.
+            source: at least as large as the target.
+
+        Raises:
+            EngineError: it does not fit, or the copy failed.
+        """
+        _check_copy(target, source)
+        with self._doing("copying from the GPU"):
+            self._cuda.memcpy_dtoh_async(target, source.address, self._stream)
+
+    def synchronize(self) -> None:
+        """Wait until the stream is empty.
+
+        Raises:
+            EngineLost: something on it broke the context, or the GPU is gone.
+        """
+        with self._doing("waiting for the GPU"):
+            self._stream.synchronize()
+
+    def stopwatch(self) -> Stopwatch:
+        """Return a pair of events that measure what lies between them on the stream.
+
+        Raises:
+            EngineError: the driver refuses.
+        """
+        with self._doing("making events"):
+            return Stopwatch(self, self._cuda.Event(), self._cuda.Event())
+
+    def kernel(self, image: bytes, name: str, arguments: str) -> Kernel:
+        """Load compiled code and return one of its kernels. PTX is compiled for this GPU, and cached by the driver.
+
+        Args:
+            image: PTX text, or a cubin.
+            name: of the kernel, unmangled.
+            arguments: their types in order, as `struct` writes them: ``P`` for an address, ``i``, ``f``, ``64s``...
+
+        Raises:
+            EngineError: the code is not for this GPU or this driver, or has no such kernel.
+        """
+        with self._doing(f"loading the kernel {name}"):
+            module = self._cuda.module_from_buffer(image)
+            self._modules.append(module)
+            return Kernel(self, module.get_function(name).prepare(arguments))
+
+    def capture(self, work: Callable[[], None]) -> Graph:
+        """Note down what ``work`` puts on the stream, and return it as one thing to launch. Nothing runs yet.
+
+        Args:
+            work: copies from and to `staging`, kernels, TensorRT's ``execute_async_v3`` on `stream`. It must have
+                run once before: lazy initialisation cannot be captured.
+
+        Raises:
+            EngineError: ``work`` does something that cannot be captured.
+        """
+        with self._doing("capturing a CUDA graph"):
+            driver.begin_capture(self.stream)
+            try:
+                work()
+            except BaseException:
+                with contextlib.suppress(EngineError):  # what went wrong first is what to tell
+                    driver.end_capture(self.stream, keep=False)
+                raise
+            graph = Graph(self, driver.end_capture(self.stream))
+            self._graphs.append(graph)
+            return graph
+
+    def close(self) -> None:
+        """Free everything, the last made first, and leave the thread as it was. Safe to call twice.
+
+        A lost device cannot free anything; that is noted and nothing is raised.
+        """
+        context, self._context, self._closed = self._context, None, True
+        if context is None:
+            return
+        self._check_thread()
+        steps: list[Callable[[], object]] = []
+        if self._stream is not None:
+            steps.append(self._stream.synchronize)  # nothing may run on memory that is being freed
+        steps += [graph.destroy for graph in reversed(self._graphs)]
+        steps += [allocation.free for allocation in reversed(self._allocations)]
+        steps += [self._graphs.clear, self._allocations.clear, self._modules.clear, self._forget_stream]
+        for step in [*steps, context.pop, context.detach]:
+            try:
+                step()
+            except Exception as error:
+                _log.warning("while closing the GPU: %s", one_line(error))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _doing(self, what: str) -> Iterator[None]:
+        """Turn what PyCUDA raises into our errors."""
+        self._check_thread()
+        if self._closed:
+            raise EngineError(f"{self.name} was closed: nothing can be done with it")
+        try:
+            yield
+        except EngineError as error:
+            if isinstance(error, (EngineLost, EngineUnavailable)) or not self._lost():
+                raise
+            raise EngineLost(f"the GPU is lost: {error}") from error
+        except Exception as error:  # PyCUDA's classes, of which several mean the same
+            if self._lost():
+                raise EngineLost(f"the GPU is lost while {what}: {one_line(error)}") from error
+            raise EngineError(f"{what}: {one_line(error)}") from error
+
+    def _lost(self) -> bool:
+        """Ask the context. What breaks it is answered to every later call, and nothing else is."""
+        if self._stream is None:
+            return False
+        try:
+            self._stream.is_done()
+        except Exception:
+            return True
+        return False
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise EngineError("a GPU context belongs to the thread that opened it")
+
+    def _forget_stream(self) -> None:
+        self._stream, self.stream = None, 0
+
+
+class Kernel:
+    """Code on the GPU; from `Device.kernel`."""
+
+    def __init__(self, device: Device, function: Any) -> None:
+        self._device = device
+        self._function = function
+
+    def launch(self, grid: tuple[int, int, int], block: tuple[int, int, int], *arguments: object) -> None:
+        """Put one run on the stream.
+
+        Args:
+            grid: blocks in x, y, z.
+            block: threads in x, y, z.
+            *arguments: of the types named to `Device.kernel`.
+
+        Raises:
+            EngineError: the GPU cannot run it so.
+        """
+        with self._device._doing("launching a kernel"):
+            self._function.prepared_async_call(grid, block, self._device._stream, *arguments)
+
+
+class Graph:
+    """A sequence of copies and kernels that is launched as one; from `Device.capture`."""
+
+    def __init__(self, device: Device, executable: int) -> None:
+        self._device = device
+        self._executable = executable
+
+    def launch(self) -> None:
+        """Put the whole sequence on the stream.
+
+        Raises:
+            EngineError: the driver refuses.
+        """
+        with self._device._doing("launching a CUDA graph"):
+            driver.launch(self._executable, self._device.stream)
+
+    def destroy(self) -> None:
+        """Free it; its device does so too."""
+        executable, self._executable = self._executable, 0
+        if executable:
+            driver.destroy_executable(executable)
+
+
+class Stopwatch:
+    """Measures work on the stream by the GPU's own clock; from `Device.stopwatch`."""
+
+    def __init__(self, device: Device, began: Any, ended: Any) -> None:
+        self._device = device
+        self._began = began
+        self._ended = ended
+
+    def start(self) -> None:
+        """Note the time at which the stream gets here."""
+        with self._device._doing("recording an event"):
+            self._began.record(self._device._stream)
+
+    def stop(self) -> None:
+        """Note the time at which the stream gets here."""
+        with self._device._doing("recording an event"):
+            self._ended.record(self._device._stream)
+
+    def elapsed_ms(self) -> float:
+        """Wait for the second event and return the milliseconds between the two; resolution 0.5 µs.
+
+        Raises:
+            EngineError: `start` and `stop` were not both called.
+        """
+        with self._device._doing("reading events"):
+            self._ended.synchronize()
+            return float(self._began.time_till(self._ended))
+
+
+def _check_copy(array: NDArray[Any], memory: Memory) -> None:
+    if not array.flags.c_contiguous or array.nbytes > memory.size:
+        raise EngineError(f"a copy of {array.nbytes} contiguous bytes, not into or out of {memory.size}")
