@@ -75,7 +75,7 @@ async def play(clip: Path, engine: str) -> dict[str, object]:
             if isinstance(result, Scored) and result.frame.media_s >= WARM_UP_S:
                 watch.on = True
                 scored.append(result)
-        name = runtime.engine.name
+        name = runtime.engines.engine
     seconds = scored[-1].frame.media_s - scored[0].frame.media_s
     faces = Counter(face.id for one in scored for face in one.update.faces if face.frame_score is not None)
     return {

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -27,7 +27,8 @@ from stream_guard.faces.landmarker import Landmarker
 from stream_guard.faces.mesh import FaceMesh
 from stream_guard.faces.tracker import FaceTracker
 from stream_guard.inference.engine import EngineOptions, Network
-from stream_guard.inference.registry import choose, choose_cpu
+from stream_guard.inference.registry import choose_cpu, ranked
+from stream_guard.inference.standing import Standing
 from stream_guard.inference.worker import InferenceWorker
 from stream_guard.metrics.prometheus import PrometheusMetrics
 from stream_guard.metrics.recorder import Recorder
@@ -52,16 +53,24 @@ __all__ = ["Runtime", "Service"]
 
 
 class Runtime:
-    """One engine for any number of streams. Use as ``async with``."""
+    """One engine at a time for any number of streams. Use as ``async with``."""
 
-    def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        engine_changed: Callable[[Standing], None] = lambda standing: None,
+    ) -> None:
         """Prepare; nothing is loaded yet.
 
         Args:
             config: engine, model, threads, budget and limits are read.
             clock: for arrivals and durations.
+            engine_changed: is told, on the event loop, when another engine has taken over, or none is left.
         """
         self.clock = clock or MonotonicClock()
+        self._engine_changed = engine_changed
         self._config = config
         self._stack = AsyncExitStack()
 
@@ -86,10 +95,12 @@ class Runtime:
         self._stack.push_async_callback(asyncio.to_thread, self._mesh.close)
         self._worker = await self._stack.enter_async_context(
             InferenceWorker(
-                self.engine,
+                self._engines,
                 path,
                 self.manifest,
                 options=EngineOptions(threads=config.threads, max_batch=config.max_faces),
+                insist=config.engine != "auto",
+                changed=self._engine_changed,
             )
         )
 
@@ -101,8 +112,7 @@ class Runtime:
     def _find(self) -> Path:
         """Look at what this machine has, and for every file; returns the model's."""
         config = self._config
-        self.engine = choose(config.engine)
-        self.device = self.engine.probe().device
+        self._engines = ranked(config.engine)
         path, self.manifest = store.open_model(config.model) if config.model else store.default_model()
         self._calibrator = Calibrator(self.manifest.calibration)
         self._track = track_settings(self.manifest, false_alarms_per_hour=config.false_alarms_per_hour)
@@ -110,6 +120,11 @@ class Runtime:
         network = choose_cpu().open_network(store.path(store.FINDER), Finder.INPUT_SHAPE)
         self._find_faces = Finder(_one_at_a_time(network))
         return path
+
+    @property
+    def engines(self) -> Standing:
+        """Which engine runs, and why those before it do not."""
+        return self._worker.standing
 
     def scorer(self, *, live: bool) -> Session:
         """Return a scorer for one stream; recordings are never stale."""
@@ -273,8 +288,8 @@ def _hello(config: Config, runtime: Runtime) -> Hello:
     manifest = runtime.manifest
     return Hello(
         server=f"stream-guard {__version__}",
-        engine=runtime.engine.name,
-        device=runtime.device,
+        engine=runtime.engines.engine,
+        device=runtime.engines.device,
         model=ModelReport(
             name=manifest.name,
             version=manifest.version,

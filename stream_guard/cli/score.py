@@ -90,7 +90,7 @@ async def _score(config: Config, files: list[str], json: Path | None, report: Pa
                 if trace:
                     traces.append((trace, Summary(**{name: summary[name] for name in Summary.__slots__})))
             if page:
-                page.write(render(traces, manifest=runtime.manifest, engine=runtime.engine.name))
+                page.write(render(traces, manifest=runtime.manifest, engine=runtime.engines.engine))
     if table.row_count:
         console.print(table)
     return failed

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from stream_guard.errors import EngineUnavailable
 from stream_guard.inference.engine import Engine, Probe
 
-__all__ = ["GROUP", "Candidate", "candidates", "choose", "choose_cpu"]
+__all__ = ["GROUP", "Candidate", "candidates", "choose", "choose_cpu", "ranked"]
 
 GROUP = "stream_guard.engines"
 
@@ -41,6 +41,22 @@ def candidates(points: Iterable[EntryPoint] | None = None) -> tuple[Candidate, .
     """
     found = [_candidate(point) for point in (entry_points(group=GROUP) if points is None else points)]
     return tuple(sorted(found, key=lambda one: (not one.probe.available, -one.probe.preference, one.name)))
+
+
+def ranked(wanted: str = "auto", *, among: Iterable[Candidate] | None = None) -> tuple[type[Engine], ...]:
+    """Return the engines that should run here, the one to use first; the others can take over should it fail.
+
+    Args:
+        wanted: an engine's name, or ``auto`` for the best that can run here.
+        among: candidates, where they are known already: probing imports the backends.
+
+    Raises:
+        EngineUnavailable: there is none, or not this one; the message gives the reasons.
+    """
+    rows = tuple(candidates() if among is None else among)
+    first = choose(wanted, among=rows)
+    others = [row.engine for row in rows if row.probe.available and row.engine not in (None, first)]
+    return (first, *(engine for engine in others if engine is not None))
 
 
 def choose(wanted: str = "auto", *, among: Iterable[Candidate] | None = None) -> type[Engine]:

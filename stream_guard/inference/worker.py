@@ -1,4 +1,4 @@
-"""The one thread that owns the engine, shared by all streams.
+"""The one place that runs the engine, shared by all streams; another engine takes over where one fails.
 
 Streams hand in their faces and wait. `stream_guard.budget.batching` decides which go together; while the
 engine works, requests gather for the next batch. Nothing here blocks the event loop.
@@ -7,9 +7,8 @@ engine works, requests gather for the next batch. Nothing here blocks the event 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.budget.batching import Batcher, Piece
-from stream_guard.clock import NS_PER_MS, Clock, MonotonicClock, seconds
-from stream_guard.errors import EngineError, EngineUnavailable
+from stream_guard.errors import EngineError, EngineLost
 from stream_guard.inference.engine import Engine, EngineOptions, Prediction
 from stream_guard.inference.shapes import check_batch
+from stream_guard.inference.standing import Standing
+from stream_guard.inference.succession import Succession
 from stream_guard.models.manifest import Manifest
 
 __all__ = ["InferenceWorker"]
+
+log = logging.getLogger(__name__)
+
+_TRIES = 3
+"""How often an engine may fail in a row before it is doubted."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,85 +43,82 @@ class _Request:
 class InferenceWorker:
     """Runs one engine for many streams: ``async with InferenceWorker(...) as worker: await worker.infer(batch)``.
 
-    An engine's failure reaches only those whose faces were in that batch. A caller that is cancelled
-    disturbs nobody else.
+    An engine that says it is lost, that hangs, or that fails three times in a row is given up, and the next one is
+    asked again for what was in flight: callers wait, and notice nothing else. A batch that fails three times while
+    the engine still answers a plain grey one is at fault itself: only those whose faces were in it are told. A
+    caller that is cancelled disturbs nobody else.
     """
 
     def __init__(
         self,
-        make_engine: Callable[[], Engine],
+        engines: Sequence[Callable[[], Engine]],
         model: Path,
         manifest: Manifest,
         *,
         options: EngineOptions | None = None,
-        window_ms: float = 2.0,
+        insist: bool = False,
         max_waiting: int = 64,
-        clock: Clock | None = None,
+        patience_s: float = 5.0,
+        load_patience_s: float = 300.0,
+        changed: Callable[[Standing], None] = lambda standing: None,
     ) -> None:
         """Prepare; nothing is loaded yet.
 
         Args:
-            make_engine: the engine's class, or anything that makes one.
+            engines: engines' classes, or anything that makes them, the one to take first in front; see
+                `stream_guard.inference.registry.ranked`.
             model: the ONNX file.
             manifest: the file's.
-            options: threads and the largest batch.
-            window_ms: how long a batch waits for the streams that announced themselves (`expect`). Where
-                nobody did, nobody waits.
+            options: threads, precision and the largest batch.
+            insist: start with the first engine or not at all. Later, others may take over all the same.
             max_waiting: how many requests may wait at once; a stream has one at a time.
-            clock: for the window.
+            patience_s: an engine that has not answered a batch after so many seconds hangs.
+            load_patience_s: the same for loading, which may include compiling.
+            changed: is told, on the event loop, when another engine has taken over, or none is left.
         """
-        self._make_engine = make_engine
-        self._model = model
+        options = options or EngineOptions()
+        self._engines = Succession(engines, model, manifest, options, load_patience_s=load_patience_s)
         self._manifest = manifest
-        self._options = options or EngineOptions()
-        self._clock = clock or MonotonicClock()
-        self._batcher: Batcher[_Request] = Batcher(
-            max_faces=self._options.max_batch,
-            max_wait_ns=round(window_ms * NS_PER_MS),
-            max_requests=max_waiting,
-        )
+        self._insist = insist
+        self._patience_s = patience_s
+        self._changed = changed
+        self._batcher: Batcher[_Request] = Batcher(max_faces=options.max_batch, max_requests=max_waiting)
         self._pending: set[asyncio.Future[Prediction]] = set()
-        self._changed = asyncio.Event()
-        self._thread: ThreadPoolExecutor | None = None
-        self._engine: Engine | None = None
+        self._asked = asyncio.Event()
+        self._failures = 0
         self._task: asyncio.Task[None] | None = None
-        self._joint = np.empty((self._options.max_batch, manifest.size, manifest.size, 3), dtype=np.uint8)
+
+    @property
+    def standing(self) -> Standing:
+        """Which engine runs, and why those before it do not."""
+        return self._engines.standing
 
     async def start(self) -> None:
-        """Load the engine on its own thread; returns when it is warm.
+        """Load the first engine that loads, each on its own thread; returns when it is warm.
 
         Raises:
-            EngineError: as `Engine.load`. The worker can then be started again.
+            EngineUnavailable: none can run here; the message gives the reasons.
+            EngineError: none loads this model. The worker can then be started again.
         """
-        if self._thread is not None:
+        if self._task is not None:
             raise EngineError("the inference worker is running already")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._failures = 0
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+            await self._engines.begin(only_first=self._insist)
         except BaseException:
-            self._release()
+            await self._engines.close()
             raise
-        self._task = asyncio.create_task(self._serve(self._thread), name="inference worker")
+        self._task = asyncio.create_task(self._serve(), name="inference worker")
 
-    def expect(self, stream: str) -> None:
-        """Announce that a stream works on a frame and will soon ask, or `withdraw`: others may wait for it."""
-        self._batcher.expect(stream)
-
-    def withdraw(self, stream: str) -> None:
-        """Take back what `expect` announced."""
-        self._batcher.withdraw(stream)
-        self._changed.set()
-
-    async def infer(self, batch: NDArray[np.uint8], *, stream: str = "") -> Prediction:
+    async def infer(self, batch: NDArray[np.uint8]) -> Prediction:
         """Ask the model; batches larger than the engine takes go in several.
 
         Args:
             batch: uint8, shape (n, size, size, 3), RGB, contiguous, n >= 1. It must stay as it is until the
                 answer comes.
-            stream: who asks, where it was announced.
 
         Raises:
-            EngineError: the engine failed on this batch, the batch has the wrong shape, too many requests
+            EngineError: no engine can answer this batch, the batch has the wrong shape, too many requests
                 wait, or the worker was not started or has been closed.
         """
         if self._task is None or self._task.done():
@@ -125,11 +127,11 @@ class InferenceWorker:
         check_batch(batch, size=self._manifest.size, max_batch=max(1, len(batch)))
         request = _Request(batch, asyncio.get_running_loop().create_future())
         try:
-            self._batcher.add(stream, len(batch), request, self._clock.now_ns())
+            self._batcher.add(request, faces=len(batch))
         except BufferError as error:
             raise EngineError(f"the engine cannot keep up: {error}") from error
         self._pending.add(request.answer)
-        self._changed.set()
+        self._asked.set()
         try:
             return await request.answer
         finally:
@@ -138,12 +140,10 @@ class InferenceWorker:
     async def close(self) -> None:
         """Finish the batch that runs, refuse those that wait, free the engine. Safe to call twice."""
         task, self._task = self._task, None
-        self._changed.set()
+        self._asked.set()
         if task is not None:
             await asyncio.gather(task, return_exceptions=True)
-        freed = self._release()
-        if freed is not None:
-            await asyncio.wrap_future(freed)
+        await self._engines.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -154,38 +154,27 @@ class InferenceWorker:
     ) -> None:
         await self.close()
 
-    async def _serve(self, thread: ThreadPoolExecutor) -> None:
+    async def _serve(self) -> None:
         """Run batches until the worker is closed."""
         try:
             while self._task is not None:
-                pieces = self._batcher.take(self._clock.now_ns())
+                pieces = [piece for piece in self._batcher.take() if not piece.item.answer.done()]
                 if pieces:
-                    await self._run([piece for piece in pieces if not piece.item.answer.done()], thread)
-                else:
-                    await self._wait()
+                    await self._run(pieces)
+                elif not len(self._batcher):
+                    self._asked.clear()
+                    await self._asked.wait()
         finally:
-            while (due_ns := self._batcher.due_ns()) is not None:
-                self._batcher.take(due_ns)
+            while self._batcher.take():
+                pass
             for answer in self._pending:
                 if not answer.done():
                     answer.set_exception(EngineError("the inference worker was closed"))
 
-    async def _wait(self) -> None:
-        """Wait until something is asked or withdrawn, or the oldest request has waited long enough."""
-        self._changed.clear()
-        due_ns = self._batcher.due_ns()
-        left_s = None if due_ns is None else max(0.0, seconds(due_ns - self._clock.now_ns()))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left_s):
-                await self._changed.wait()
-
-    async def _run(self, pieces: Sequence[Piece[_Request]], thread: ThreadPoolExecutor) -> None:
-        """Run one batch on the engine's thread and hand out the answers."""
-        parts = [piece.item.faces[piece.start : piece.stop] for piece in pieces]
-        if not parts:
-            return
+    async def _run(self, pieces: Sequence[Piece[_Request]]) -> None:
+        """Run one batch, by as many engines as it takes, and hand out the answers."""
         try:
-            predictions = await asyncio.get_running_loop().run_in_executor(thread, self._infer, parts)
+            predictions = await self._answer([piece.item.faces[piece.start : piece.stop] for piece in pieces])
             for piece, prediction in zip(pieces, predictions, strict=True):
                 piece.item.parts.append(prediction)
                 if piece.last and not piece.item.answer.done():
@@ -193,51 +182,49 @@ class InferenceWorker:
         except Exception as error:
             for piece in pieces:
                 if not piece.item.answer.done():
-                    piece.item.answer.set_exception(_failure(error))
+                    piece.item.answer.set_exception(_own(error))
 
-    def _load(self) -> None:
-        """On the engine's thread, as all that touches the engine."""
-        self._engine = self._make_engine()  # kept before it is loaded, so a failed load is closed too
+    async def _answer(self, parts: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """Ask the engine, again where it fails, and the next one where it cannot go on."""
+        while True:
+            engine = self._engines.current
+            try:
+                answer = await engine.infer(parts, within_s=self._patience_s)
+                self._failures = 0
+                return answer
+            except EngineError as error:
+                reason = error
+            if not isinstance(reason, EngineLost):
+                self._failures += 1
+                if self._failures < _TRIES and self._task is not None:
+                    continue
+                if await engine.answers(sum(map(len, parts)), within_s=self._patience_s):
+                    self._failures = 0
+                    raise reason
+            if self._task is None:
+                raise reason  # closing: no time to load another
+            await self._take_over(reason)
+
+    async def _take_over(self, reason: EngineError) -> None:
+        """Give the engine up and load the next one that loads.
+
+        Raises:
+            EngineError: none is left.
+        """
+        log.error("engine %s is given up: %s", self.standing.engine, reason)
+        self._failures = 0
         try:
-            self._engine.load(self._model, self._manifest, self._options)
-        except Exception as error:
-            raise _failure(error) from error
-
-    def _infer(self, parts: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        """Run several requests' faces as one batch."""
-        assert self._engine is not None
-        if len(parts) == 1:
-            return [self._engine.infer(parts[0])]
-        ends = np.cumsum([len(part) for part in parts])
-        logits, patches = self._engine.infer(np.concatenate(parts, out=self._joint[: ends[-1]]))
-        starts = ends - [len(part) for part in parts]
-        return [
-            Prediction(logits[start:end], None if patches is None else patches[start:end])
-            for start, end in zip(starts, ends, strict=True)
-        ]
-
-    def _release(self) -> Future[None] | None:
-        """Free the engine on its own thread, after whatever still runs there, and let the thread end."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return None
-        freed = thread.submit(self._unload)
-        thread.shutdown(wait=False)
-        return freed
-
-    def _unload(self) -> None:
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.close()
+            await self._engines.next(reason)
+            log.warning("engine %s goes on", self.standing.engine)
+        finally:
+            self._changed(self.standing)
 
 
-def _failure(error: Exception) -> EngineError:
+def _own(error: Exception) -> EngineError:
     """Return a new error for each caller: one shared by several tasks would gather all their traces."""
-    kind = EngineUnavailable if isinstance(error, EngineUnavailable) else EngineError
-    told = str(error) if isinstance(error, EngineError) else f"the engine failed: {type(error).__name__}: {error}"
-    failure = kind(told)
-    failure.__cause__ = error
-    return failure
+    own = EngineError(str(error))
+    own.__cause__ = error
+    return own
 
 
 def _joined(parts: Sequence[Prediction]) -> Prediction:

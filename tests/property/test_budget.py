@@ -58,46 +58,30 @@ def test_no_face_starves_and_the_finder_comes_round(
     assert all(times for times in told.measured_ns.values())
 
 
-actions = st.lists(
-    st.one_of(
-        st.tuples(st.just("expect"), st.sampled_from("abc"), st.just(0)),
-        st.tuples(st.just("withdraw"), st.sampled_from("abc"), st.just(0)),
-        st.tuples(st.just("add"), st.sampled_from("abc"), st.integers(1, 20)),
-        st.tuples(st.just("take"), st.just(""), st.integers(0, 30)),
-    ),
-    max_size=80,
+@given(
+    st.lists(st.one_of(st.integers(1, 20), st.just("take")), max_size=80),
+    st.integers(1, 8),
 )
+def test_batches_lose_double_and_reorder_nothing(actions: list[int | str], max_faces: int):
+    batcher = Batcher[int](max_faces=max_faces)
+    asked: list[tuple[int, int]] = []
+    got: list[Piece[int]] = []
 
+    def take() -> bool:
+        batch = batcher.take()
+        assert sum(piece.stop - piece.start for piece in batch) <= max_faces
+        got.extend(batch)
+        return bool(batch)
 
-@given(actions, st.integers(1, 8), st.integers(0, 20))
-def test_batches_lose_double_and_reorder_nothing(
-    actions: list[tuple[str, str, int]], max_faces: int, max_wait_ns: int
-):
-    batcher = Batcher[tuple[str, int]](max_faces=max_faces, max_wait_ns=max_wait_ns)
-    asked: list[tuple[tuple[str, int], int]] = []
-    got: list[Piece[tuple[str, int]]] = []
-    now_ns = 0
-
-    def drain() -> None:
-        while batch := batcher.take(now_ns):
-            assert 1 <= sum(piece.stop - piece.start for piece in batch) <= max_faces
-            got.extend(batch)
-
-    for action, stream, number in actions:
-        if action == "expect":
-            batcher.expect(stream)
-        elif action == "withdraw":
-            batcher.withdraw(stream)
-        elif action == "add":
-            asked.append(((stream, len(asked)), number))
-            batcher.add(stream, number, asked[-1][0], now_ns)
+    for action in actions:
+        if isinstance(action, int):
+            asked.append((len(asked), action))
+            batcher.add(asked[-1][0], faces=action)
         else:
-            now_ns += number
-            drain()
-            due_ns = batcher.due_ns()
-            assert due_ns is None or due_ns > now_ns  # nobody waits past the deadline
-    now_ns += max_wait_ns
-    drain()
+            waiting = len(batcher) > 0
+            assert take() == waiting  # nobody waits for company
+    while take():
+        pass
 
     assert len(batcher) == 0
     faces = [(piece.item, face) for piece in got for face in range(piece.start, piece.stop)]

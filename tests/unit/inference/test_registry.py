@@ -10,7 +10,7 @@ import pytest
 
 from stream_guard.errors import EngineUnavailable
 from stream_guard.inference.engine import Probe
-from stream_guard.inference.registry import GROUP, Candidate, candidates, choose, choose_cpu
+from stream_guard.inference.registry import GROUP, Candidate, candidates, choose, choose_cpu, ranked
 from stream_guard.testing.engines import ScriptedEngine
 
 pytestmark = pytest.mark.unit
@@ -100,3 +100,11 @@ def test_where_none_is_installed_that_is_the_reason() -> None:
 def test_two_packages_may_use_one_name_and_the_one_that_runs_is_taken() -> None:
     rows = [Candidate("same", ABSENT.probe(), ABSENT), Candidate("same", SLOW.probe(), SLOW)]
     assert choose("same", among=rows) is SLOW
+
+
+def test_the_engine_that_was_asked_for_comes_first_and_all_that_can_run_follow(points: list[EntryPoint]) -> None:
+    rows = candidates(points)
+    assert ranked(among=rows) == (FAST, SLOW)
+    assert ranked("slow", among=rows) == (SLOW, FAST)
+    with pytest.raises(EngineUnavailable, match="pip install"):
+        ranked("absent", among=rows)

@@ -34,15 +34,12 @@ def grey(*levels: int) -> NDArray[np.uint8]:
     return np.stack([np.full((SIZE, SIZE, 3), level, dtype=np.uint8) for level in levels])
 
 
-def worker_for(
-    engine: ScriptedEngine, *, max_batch: int = 8, window_ms: float = 2.0, max_waiting: int = 64
-) -> InferenceWorker:
+def worker_for(engine: ScriptedEngine, *, max_batch: int = 8, max_waiting: int = 64) -> InferenceWorker:
     return InferenceWorker(
-        lambda: engine,
+        [lambda: engine],
         MODEL,
         make_manifest(size=SIZE),
         options=EngineOptions(max_batch=max_batch),
-        window_ms=window_ms,
         max_waiting=max_waiting,
     )
 
@@ -68,7 +65,7 @@ async def test_everything_that_touches_the_engine_is_on_one_thread_that_is_not_t
         made_on.append(threading.get_ident())
         return engine
 
-    async with InferenceWorker(make, MODEL, make_manifest(size=SIZE)) as worker:
+    async with InferenceWorker([make], MODEL, make_manifest(size=SIZE)) as worker:
         await asyncio.gather(*(worker.infer(grey(level)) for level in range(5)))
     assert engine.threads == set(made_on)
     assert len(engine.threads) == 1
@@ -90,40 +87,6 @@ async def test_what_gathers_while_the_engine_works_goes_together_and_each_gets_i
         np.testing.assert_array_equal(answer.logits, brightness(grey(*levels)))
 
 
-async def test_a_lone_stream_waits_for_nobody() -> None:
-    engine = ScriptedEngine()
-    async with worker_for(engine, window_ms=60_000) as worker:
-        async with asyncio.timeout(5):
-            await worker.infer(grey(1))
-
-
-async def test_a_batch_waits_for_a_stream_that_was_announced() -> None:
-    engine = ScriptedEngine()
-    async with worker_for(engine, window_ms=60_000) as worker:
-        worker.expect("b")
-        first = asyncio.create_task(worker.infer(grey(1), stream="a"))
-        await asyncio.sleep(0.02)
-        assert not engine.batches
-        await asyncio.gather(first, worker.infer(grey(2), stream="b"))
-    assert engine.batches == [2]
-
-
-async def test_a_batch_goes_when_the_announced_stream_withdraws_or_the_window_ends() -> None:
-    engine = ScriptedEngine()
-    async with worker_for(engine, window_ms=60_000) as worker:
-        worker.expect("b")
-        first = asyncio.create_task(worker.infer(grey(1), stream="a"))
-        await asyncio.sleep(0.02)
-        assert not engine.batches
-        worker.withdraw("b")
-        await asyncio.wait_for(first, 5)
-    late = ScriptedEngine()
-    async with worker_for(late, window_ms=10) as worker:
-        worker.expect("b")
-        await asyncio.wait_for(worker.infer(grey(1), stream="a"), 5)
-    assert late.batches == [1]
-
-
 async def test_more_faces_than_the_engine_takes_go_in_several_batches() -> None:
     engine = ScriptedEngine()
     async with worker_for(engine, max_batch=4) as worker:
@@ -133,8 +96,9 @@ async def test_more_faces_than_the_engine_takes_go_in_several_batches() -> None:
 
 
 async def test_a_failure_reaches_only_those_in_its_batch() -> None:
+    """Tried three times; then a plain batch is answered, so that the engine is not at fault."""
     gate = threading.Event()
-    engine = ScriptedEngine(gate=gate, fail_on={1}, failure=RuntimeError("out of memory"))
+    engine = ScriptedEngine(gate=gate, fail_on={1, 2, 3}, failure=RuntimeError("cannot compute this"))
     async with worker_for(engine, max_batch=2) as worker:
         tasks = [asyncio.create_task(worker.infer(grey(0)))]
         await until(lambda: engine.batches)
@@ -142,10 +106,19 @@ async def test_a_failure_reaches_only_those_in_its_batch() -> None:
         await asyncio.sleep(0.01)
         gate.set()
         answers = await asyncio.gather(*tasks, return_exceptions=True)
-    assert engine.batches == [1, 2, 1]
+        assert worker.standing.passed_over == ()
+    assert engine.batches == [1, 2, 2, 2, 2, 1]
     assert [isinstance(answer, EngineError) for answer in answers] == [False, True, True, False]
     assert answers[1] is not answers[2]
-    assert "RuntimeError: out of memory" in str(answers[1])
+    assert "RuntimeError: cannot compute this" in str(answers[1])
+
+
+async def test_a_passing_failure_is_noticed_by_nobody() -> None:
+    engine = ScriptedEngine(fail_on={0, 1, 3, 4})
+    async with worker_for(engine) as worker:
+        for level in (1, 2):
+            np.testing.assert_array_equal((await worker.infer(grey(level))).logits, brightness(grey(level)))
+    assert engine.batches == [1] * 6
 
 
 async def test_a_wrong_shape_spoils_nobody_elses_batch() -> None:

@@ -1,0 +1,153 @@
+"""One engine, and the one thread that may touch it. The thread can be left behind where the engine hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.errors import EngineError, EngineLost
+from stream_guard.inference.daemon import DaemonThread
+from stream_guard.inference.engine import Engine, EngineOptions, Prediction
+from stream_guard.models.manifest import Manifest
+
+__all__ = ["EngineThread"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class EngineThread:
+    """Makes, loads, asks and closes an engine on a thread of its own. Nothing here blocks the event loop.
+
+    Attributes:
+        name: of the engine.
+        device: what it runs on; known after `load`.
+    """
+
+    def __init__(
+        self, make_engine: Callable[[], Engine], model: Path, manifest: Manifest, options: EngineOptions
+    ) -> None:
+        """Prepare; nothing is loaded yet.
+
+        Args:
+            make_engine: the engine's class, or anything that makes one.
+            model: the ONNX file.
+            manifest: the file's.
+            options: for `Engine.load`.
+        """
+        self.name: str = getattr(make_engine, "name", "the engine")
+        self.device = ""
+        self._make_engine = make_engine
+        self._model = model
+        self._manifest = manifest
+        self._options = options
+        self._engine: Engine | None = None
+        self._closed = self._left_behind = False
+        self._thread = DaemonThread("inference")
+        # Not shared between engines: one that hangs may still be reading it.
+        self._joint = np.empty((options.max_batch, manifest.size, manifest.size, 3), dtype=np.uint8)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether `close` left the thread behind, and it has not come back since."""
+        return self._left_behind and self._thread.alive
+
+    async def load(self, *, within_s: float) -> None:
+        """Make the engine and load the model.
+
+        Raises:
+            EngineLost: it did not load within that many seconds.
+            EngineError: as `Engine.load`; whatever else it raised is told as this, too.
+        """
+        await self._ask(self._load, within_s)
+
+    async def infer(self, parts: Sequence[NDArray[np.uint8]], *, within_s: float) -> list[Prediction]:
+        """Run several requests' faces as one batch; returns one prediction a request.
+
+        Args:
+            parts: each uint8, shape (n, size, size, 3), contiguous; together at most ``max_batch`` faces.
+            within_s: how long the engine may take, in seconds.
+
+        Raises:
+            EngineLost: no answer came in time, or the engine says so.
+            EngineError: the engine failed.
+        """
+        return await self._ask(lambda: self._infer(parts), within_s)
+
+    async def answers(self, faces: int, *, within_s: float) -> bool:
+        """Return whether the engine can answer a plain grey batch: what failed before was not its fault then."""
+        plain = np.full((faces, self._manifest.size, self._manifest.size, 3), 128, dtype=np.uint8)
+        try:
+            await self.infer([plain], within_s=within_s)
+        except EngineError:
+            return False
+        return True
+
+    async def close(self, *, within_s: float) -> None:
+        """Free the engine after whatever still runs, and end the thread; one that hangs is left behind.
+
+        It closes its engine all the same, if ever it comes back. Safe to call twice.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        freed = self._submit(self._unload)
+        self._thread.shutdown(wait=False)
+        # Unlike a timeout, this leaves the job in the queue.
+        _, late = await asyncio.wait([freed], timeout=within_s)
+        self._left_behind = bool(late)
+
+    async def _ask(self, job: Callable[[], T], within_s: float) -> T:
+        """Run something on the engine's thread, and stop waiting for it after a while."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._submit(job)
+        except TimeoutError:
+            raise EngineLost(f"it hangs: no answer within {within_s:g} s") from None
+
+    def _submit(self, job: Callable[[], T]) -> asyncio.Future[T]:
+        """Queue something; whatever it raises is an `EngineError`."""
+
+        def told() -> T:
+            try:
+                return job()
+            except EngineError:
+                raise
+            except Exception as error:
+                raise EngineError(f"the engine failed: {type(error).__name__}: {error}") from error
+
+        return asyncio.get_running_loop().run_in_executor(self._thread, told)
+
+    def _load(self) -> None:
+        self._engine = self._make_engine()  # kept before it is loaded, so a failed load is closed too
+        self.name = self._engine.name
+        self._engine.load(self._model, self._manifest, self._options)
+        self.device = self._engine.probe().device
+
+    def _infer(self, parts: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        assert self._engine is not None
+        if len(parts) == 1:
+            return [self._engine.infer(parts[0])]
+        ends = np.cumsum([len(part) for part in parts])
+        logits, patches = self._engine.infer(np.concatenate(parts, out=self._joint[: ends[-1]]))
+        starts = ends - [len(part) for part in parts]
+        return [
+            Prediction(logits[start:end], None if patches is None else patches[start:end])
+            for start, end in zip(starts, ends, strict=True)
+        ]
+
+    def _unload(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is None:
+            return
+        try:
+            engine.close()
+        except Exception:  # what is lost cannot always be freed; nobody can do anything about it
+            log.warning("%s did not close", self.name, exc_info=True)
