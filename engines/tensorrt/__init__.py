@@ -1,0 +1,1 @@
+"""The model on NVIDIA GPUs by TensorRT, or TensorRT for RTX."""
