@@ -186,7 +186,7 @@ def _detector(start: str, options: argparse.Namespace) -> Detector:
     import torch
 
     from stream_guard.training.network import Detector
-    from stream_guard.training.train import load_detector
+    from stream_guard.training.checkpoint import load_detector
 
     if start == "checkpoint":
         return load_detector(options.start)

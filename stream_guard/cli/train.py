@@ -28,6 +28,8 @@ class _Order:
     terms: list[str]
     landmarker: Path | None
     seed: int | None
+    start: Path | None
+    checkpoint: Path | None
 
 
 def train(
@@ -59,6 +61,12 @@ def train(
         Path | None, typer.Option(help="MediaPipe's face_landmarker.task, if not the one stream-guard fetches.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights and samples. [0]")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Checkpoint of another run to begin from, instead of ImageNet weights.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Train nothing; make the model from this checkpoint, such as a kept one.")
+    ] = None,
 ) -> None:
     """Train a detector on pictures of real faces. Run it again to go on where it stopped."""
     from stream_guard.cli.failure import one_line
@@ -87,6 +95,8 @@ def train(
             terms=terms or [],
             landmarker=landmarker,
             seed=seed,
+            start=start,
+            checkpoint=checkpoint,
         )
         _train(order)
 
@@ -99,6 +109,7 @@ def _train(order: _Order) -> None:
     from stream_guard.evaluation.landmarks import LargestFace
     from stream_guard.faces.mesh import FaceMesh
     from stream_guard.models import store
+    from stream_guard.training.checkpoint import load_detector
     from stream_guard.training.config import read_options
     from stream_guard.training.preparation import prepare
     from stream_guard.training.reconstruction import Reconstructions, prepare_reconstructions
@@ -113,6 +124,9 @@ def _train(order: _Order) -> None:
     for folder in (order.faces, order.footage):
         if folder is not None and not folder.is_dir():
             raise ConfigError(f"there is no folder {folder}")
+    for file in (order.start, order.checkpoint):
+        if file is not None and not file.is_file():
+            raise ConfigError(f"there is no checkpoint {file}")
     options = read_options(order.config, minutes=order.minutes, seed=order.seed)
     console, shard, drawn = Console(), order.out / "faces", order.out / "reconstructions"
     columns = (
@@ -145,15 +159,24 @@ def _train(order: _Order) -> None:
                 progress=lambda share: progress.update(drawing, completed=share),
             )
         reconstructions = drawn if Reconstructions.exists(drawn) else None
-        training = progress.add_task("train", total=1.0, note="")
 
         def report(step: Step) -> None:
             note = f"step {step.number}, loss {step.loss:.3f}, right {step.accuracy:.0%}"
             progress.update(training, completed=step.share, note=note)
 
-        detector = train_detector(
-            shard, order.out, imagenet, options, reconstructions=reconstructions, report=report
-        )
+        if order.checkpoint is None:
+            training = progress.add_task("train", total=1.0, note="")
+            detector = train_detector(
+                shard,
+                order.out,
+                imagenet,
+                options,
+                reconstructions=reconstructions,
+                start=order.start,
+                report=report,
+            )
+        else:
+            detector = load_detector(order.checkpoint)
         manifest = release(
             detector,
             order.out,
@@ -166,6 +189,8 @@ def _train(order: _Order) -> None:
                 [
                     f"stream-guard train --faces {order.faces.name}",
                     *([f"--config {order.config.name}"] if order.config else []),
+                    *([f"--start {order.start.name}"] if order.start else []),
+                    *([f"--checkpoint {order.checkpoint.name}"] if order.checkpoint else []),
                     f"--minutes {options.minutes:g} --seed {options.seed}",
                 ]
             ),

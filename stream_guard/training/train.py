@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,13 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from stream_guard.errors import ConfigError, ModelError
+from stream_guard.errors import ConfigError
+from stream_guard.training.checkpoint import CHECKPOINT, begin_from, load_detector, resume, save
 from stream_guard.training.dataset import Recipe, Samples, Twins, join
 from stream_guard.training.network import Detector, NetworkOptions, Output
 from stream_guard.training.shard import Shard
 
-__all__ = ["Options", "Step", "descend", "keep_memory", "load_detector", "loss_of", "schedule", "train"]
-
-_CHECKPOINT = "checkpoint.pt"
+__all__ = ["Options", "Step", "descend", "keep_memory", "loss_of", "schedule", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,8 @@ class Options:
         workers: processes that make samples.
         seed: of weights, samples and order. Timing still decides how many steps fit in the minutes.
         save_every_s: seconds between checkpoints.
+        keep_every: steps between checkpoints that are kept beside, in ``kept``: the last is not always the best;
+            0 keeps none.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -63,6 +64,7 @@ class Options:
     workers: int = 2
     seed: int = 0
     save_every_s: float = 120.0
+    keep_every: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def train(
     options: Options,
     *,
     reconstructions: Path | None = None,
+    start: Path | None = None,
     report: Callable[[Step], None] = lambda step: None,
 ) -> Detector:
     """Train a detector on prepared faces, or go on where a checkpoint in ``out`` stopped.
@@ -92,6 +95,7 @@ def train(
         imagenet: the state dict to start from (`weights.imagenet_weights`).
         options: see `Options`.
         reconstructions: folder of the same faces drawn anew; needed where the recipe asks for them.
+        start: a checkpoint of another run to begin from, instead of the ImageNet weights.
         report: is told of every step.
 
     Returns:
@@ -99,6 +103,7 @@ def train(
 
     Raises:
         ConfigError: the shard is unusable, or the checkpoint was made with another recipe.
+        ModelError: `start` is no checkpoint, or of another kind of network.
     """
     positions, _ = Shard(shard).split()
     if not positions:
@@ -109,14 +114,22 @@ def train(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network: Any = Detector(options.network)
     network.load_imagenet(torch.load(imagenet, map_location="cpu", weights_only=True))
+    if start is not None:
+        begin_from(start, network)
     network.to(device, memory_format=torch.channels_last)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(options.average_decay), use_buffers=True)  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=0.02)
-    number, elapsed = _resume(out / _CHECKPOINT, network, average, optimiser, options)
+    number, elapsed = resume(out / CHECKPOINT, network, average, optimiser, options.recipe)
     recipe: Recipe | None = None
     batches: Iterator[Samples] = iter(())
     loss_mean, accuracy, saved = 0.7, 0.5, time.monotonic()
     started = time.monotonic() - elapsed
+    kept = out / "kept"
+
+    def keep(path: Path) -> None:
+        elapsed = time.monotonic() - started
+        save(path, network, average, optimiser, options.recipe, number=number, elapsed=elapsed)
+
     network.train()
     while (share := (time.monotonic() - started) / (60 * options.minutes)) < 1:
         for group in optimiser.param_groups:
@@ -133,25 +146,13 @@ def train(
         loss_mean, accuracy = 0.98 * loss_mean + 0.02 * loss, 0.98 * accuracy + 0.02 * correct
         report(Step(number, share, loss_mean, accuracy))
         if time.monotonic() - saved > options.save_every_s:
+            keep(out / CHECKPOINT)
             saved = time.monotonic()
-            _save(out / _CHECKPOINT, network, average, optimiser, options, number, saved - started)
-    _save(out / _CHECKPOINT, network, average, optimiser, options, number, time.monotonic() - started)
+        if options.keep_every and number % options.keep_every == 0:
+            kept.mkdir(exist_ok=True)
+            keep(kept / f"step-{number:06d}.pt")
+    keep(out / CHECKPOINT)
     return load_detector(out)
-
-
-def load_detector(out: Path) -> Detector:
-    """Return the averaged weights of a checkpoint, in evaluation mode, on the CPU.
-
-    Raises:
-        ModelError: there is no checkpoint in the folder.
-    """
-    path = out / _CHECKPOINT
-    if not path.is_file():
-        raise ModelError(f"there is no {_CHECKPOINT} in {out}")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    detector = Detector(NetworkOptions(**state["architecture"]))
-    detector.load_state_dict(state["average"])
-    return detector.eval()
 
 
 def keep_memory() -> None:
@@ -239,43 +240,3 @@ def loss_of(
     # Twins share person, light and codec: what is left between their logits is the forgery.
     pairs = functional.softplus(output.logits[0::2] - output.logits[1::2]).mean()
     return loss + options.patch_weight * where + options.pair_weight * pairs, loss
-
-
-def _save(
-    path: Path,
-    network: Detector,
-    average: AveragedModel,
-    optimiser: torch.optim.Optimizer,
-    options: Options,
-    number: int,
-    elapsed: float,
-) -> None:
-    state = {
-        "network": network.state_dict(),
-        "average": average.module.state_dict(),
-        "averaged": average.n_averaged,
-        "optimiser": optimiser.state_dict(),
-        "recipe": asdict(options.recipe),
-        "architecture": asdict(options.network),
-        "number": number,
-        "elapsed": elapsed,
-    }
-    # Written beside and renamed: a run that is stopped while saving keeps its last checkpoint.
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _resume(
-    path: Path, network: Detector, average: AveragedModel, optimiser: torch.optim.Optimizer, options: Options
-) -> tuple[int, float]:
-    if not path.is_file():
-        return 0, 0.0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if (state["recipe"], state["architecture"]) != (asdict(options.recipe), asdict(options.network)):
-        raise ConfigError(f"{path} was made with another recipe: give another --out, or remove it")
-    network.load_state_dict(state["network"])
-    average.module.load_state_dict(state["average"])
-    average.n_averaged.copy_(state["averaged"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["number"]), float(state["elapsed"])

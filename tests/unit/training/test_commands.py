@@ -27,6 +27,8 @@ app.command()(evaluate)
         (["train", "--faces", "absent", "--landmarker", "absent.task"], "there is no folder absent"),
         (["train", "--faces", ".", "--terms", "nothing"], "--terms is SET="),
         (["train", "--faces", ".", "--footage", "absent"], "there is no folder absent"),
+        (["train", "--faces", ".", "--start", "absent.pt"], "there is no checkpoint absent.pt"),
+        (["train", "--faces", ".", "--checkpoint", "absent.pt"], "there is no checkpoint absent.pt"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):

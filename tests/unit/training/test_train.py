@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from stream_guard.errors import ConfigError, ModelError
+from stream_guard.errors import ConfigError
+from stream_guard.training.checkpoint import load_detector
 from stream_guard.training.dataset import Recipe
 from stream_guard.training.forgery import Mix
 from stream_guard.training.network import Detector, NetworkOptions, Output
-from stream_guard.training.train import Options, _recipe_at, load_detector, loss_of, schedule, train
+from stream_guard.training.train import Options, _recipe_at, loss_of, schedule, train
 
 pytestmark = pytest.mark.unit
 OPTIONS = Options(
@@ -87,6 +88,21 @@ def test_a_checkpoint_remembers_its_network(shard, imagenet, tmp_path):
     assert load_detector(tmp_path / "run").hybrid is not None
 
 
+@pytest.mark.timeout(120)
+def test_checkpoints_are_kept_and_another_run_can_begin_from_one(shard, imagenet, tmp_path):
+    steps: list = []
+    first = train(shard, tmp_path / "run", imagenet, replace(OPTIONS, keep_every=1), report=steps.append)
+    kept = sorted((tmp_path / "run" / "kept").iterdir())
+    assert [path.name for path in kept] == [f"step-{number:06d}.pt" for number in range(1, len(steps) + 1)]
+    # The last kept one is the result, so another run that begins there and has no time left ends there too.
+    assert torch.equal(load_detector(kept[-1])._conv_head.weight, first._conv_head.weight)
+    options = replace(OPTIONS, minutes=1e-6, network=NetworkOptions(head="contrast"))
+    second = train(shard, tmp_path / "other", imagenet, options, start=kept[-1])
+    begun = torch.load(kept[-1], weights_only=True)["network"]["_conv_head.weight"]
+    assert torch.equal(second._conv_head.weight, begun)
+    assert second.contrast is not None
+
+
 def test_reconstructions_that_are_asked_for_must_be_there(shard, imagenet, tmp_path):
     with pytest.raises(ConfigError, match="none have been drawn"):
         train(shard, tmp_path / "run", imagenet, replace(OPTIONS, recipe=Recipe()))
@@ -112,8 +128,3 @@ def test_the_loss_falls_with_each_thing_that_is_asked_for():
         return float(with_them - without)
 
     assert of_twins(1, 3) < of_twins(2, 2) < of_twins(3, 1)
-
-
-def test_a_missing_checkpoint_is_said(tmp_path):
-    with pytest.raises(ModelError, match=r"no checkpoint\.pt"):
-        load_detector(tmp_path)
