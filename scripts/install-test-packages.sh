@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the programs that tests drive: a browser, ffmpeg as a sender, a screen, a tracer. Only where that can be done
+# Installs the programs that tests drive: a browser, ffmpeg as a sender, a screen, a tracer, a C compiler. Only where that can be done
 # without asking: as root on Debian. Elsewhere the tests that need them skip and say so.
 set -eu
 
@@ -8,6 +8,7 @@ command -v chromium >/dev/null 2>&1 || wanted="$wanted chromium"
 command -v strace >/dev/null 2>&1 || wanted="$wanted strace"
 command -v Xvfb >/dev/null 2>&1 || wanted="$wanted xvfb"
 command -v ffmpeg >/dev/null 2>&1 || wanted="$wanted ffmpeg"
+command -v gcc >/dev/null 2>&1 || wanted="$wanted gcc libc6-dev"
 [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || wanted="$wanted fonts-dejavu-core"
 [ -n "$wanted" ] || exit 0
 

@@ -163,7 +163,7 @@ def test_float_batches_are_normalised_planes(crop: HostCrop, kind: BatchKind, wi
     matrices = [crop_matrix(Box(5, 5, side, side), size=40, margin=1.3) for side in (30, 60)]
     faces = [(rgb_picture(rgb), matrix) for matrix in matrices]
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-    batch = crop(faces, size=40, kind=kind, scale=1 / (255 * std), offset=-mean / std)
+    batch = crop(faces, size=40, kind=kind, scale=list(1 / (255 * std)), offset=list(-mean / std))
     wanted = (crop(faces, size=40) / 255 - mean) / std
     assert batch.nbytes == batch_bytes(kind, 40, 2)
     np.testing.assert_allclose(batch.astype(float), wanted.transpose(0, 3, 1, 2), rtol=0, atol=within)
