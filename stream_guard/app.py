@@ -40,11 +40,13 @@ from stream_guard.pipeline.pipeline import Pipeline
 from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.protocol.messages import Hello, ModelReport, Stats
 from stream_guard.scoring.session import Session, SessionSettings
+from stream_guard.server.connections import Limits
 from stream_guard.server.health import health_routes
 from stream_guard.server.hub import Hub
 from stream_guard.server.listener import listen
 from stream_guard.server.reporter import Reporter
 from stream_guard.server.site import build_site
+from stream_guard.server.tokens import Keyring
 from stream_guard.server.whip import WhipEndpoint
 from stream_guard.sources.base import Source
 from stream_guard.sources.registry import open_source
@@ -251,6 +253,7 @@ class Service:
             loopback_only=is_loopback(config.host),
             clock=runtime.clock,
         )
+            max_per_client=config.sessions_per_client,
         self._stack.push_async_callback(whip.close)
         health = health_routes(
             hello=self.hello,
@@ -260,12 +263,25 @@ class Service:
             metrics=prometheus.text,
         )
         site = build_site(
-            hub, [*whip.routes, *health], host=config.host, token=config.token, origins=config.origins
+            hub,
+            [*whip.routes, *health],
+            host=config.host,
+            tokens=Keyring(admin=config.token, send=config.send_token, watch=config.watch_token),
+            origins=config.origins,
         )
-        port = await self._stack.enter_async_context(listen(site, host=config.host, port=config.port))
+        most = Limits().connections
+        listening = listen(
+            site,
+            host=config.host,
+            port=config.port,
+            tls_cert=config.tls_cert,
+            tls_key=config.tls_key,
+            limits=Limits(per_client=None if is_loopback(config.host) else most // 2),
+        )
+        port = await self._stack.enter_async_context(listening)
         self._stack.callback(hub.close)
         host = f"[{config.host}]" if ":" in config.host else config.host
-        self.url = f"http://{host}:{port}"
+        self.url = f"{'https' if config.tls_cert else 'http'}://{host}:{port}"
         telling = asyncio.create_task(_tell_stats(hub, recorder, supervisor, newest), name="stats")
         self._stack.callback(telling.cancel)
         for url in config.sources:

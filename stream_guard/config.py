@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stream_guard.errors import ConfigError
 
 __all__ = ["Config", "is_loopback"]
+
+_SHORTEST_WIDE_TOKEN = 16
+"""Where other machines can guess as often as they like, in characters."""
+
+Token = Annotated[str, Field(min_length=8, max_length=256, pattern=r"^[!-~]([ -~]*[!-~])?$")]
+"""Printable ASCII: it must pass through an HTTP header."""
 
 
 def is_loopback(host: str) -> bool:
@@ -26,11 +33,15 @@ def is_loopback(host: str) -> bool:
 class Config(BaseModel):
     """Settings, checked together."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)  # it may be a token
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8765, ge=0, le=65535, description="0 picks a free one")
-    token: str | None = Field(None, min_length=8, max_length=256, description="bearer token clients must show")
+    token: Token | None = Field(None, repr=False, description="opens everything")
+    send_token: Token | None = Field(None, repr=False, description="opens WHIP alone")
+    watch_token: Token | None = Field(None, repr=False, description="opens scores, counts and metrics alone")
+    tls_cert: Path | None = Field(None, description="PEM file with the certificate, and its chain")
+    tls_key: Path | None = Field(None, description="PEM file with its private key; else it is in the same file")
     origins: tuple[str, ...] = Field((), description="further web origins that may reach the server")
     sources: tuple[str, ...] = Field((), description="URLs to pull from the start")
     engine: str = Field("auto", description="inference engine")
@@ -43,6 +54,9 @@ class Config(BaseModel):
     )
     max_faces: int = Field(25, ge=1, le=100, description="faces followed in one stream")
     max_sessions: int = Field(16, ge=1, le=1000, description="streams at a time")
+    max_sessions_per_client: int | None = Field(
+        None, ge=1, le=1000, description="streams at a time from one address; None: see `sessions_per_client`"
+    )
 
     @field_validator("host")
     @classmethod
@@ -51,9 +65,41 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _wide_needs_token(self) -> Self:
-        if self.token is None and not is_loopback(self.host):
-            raise ValueError(f"listening on {self.host} lets other machines in: give a --token")
+        if is_loopback(self.host):
+            return self
+        fresh = secrets.token_urlsafe(18)
+        if not self.has_token:
+            raise ValueError(f"listening on {self.host} lets other machines in: give a --token, such as {fresh}")
+        for token in (self.token, self.send_token, self.watch_token):
+            if token is not None and len(token) < _SHORTEST_WIDE_TOKEN:
+                raise ValueError(
+                    f"other machines may guess at a token of less than {_SHORTEST_WIDE_TOKEN} characters: "
+                    f"take one such as {fresh}"
+                )
         return self
+
+    @model_validator(mode="after")
+    def _key_needs_certificate(self) -> Self:
+        if self.tls_key is not None and self.tls_cert is None:
+            raise ValueError("--tls-key is of no use without --tls-cert")
+        return self
+
+    @property
+    def has_token(self) -> bool:
+        """Whether clients must show a token."""
+        return any(token is not None for token in (self.token, self.send_token, self.watch_token))
+
+    @property
+    def exposed(self) -> bool:
+        """Whether tokens and scores pass over a network that others may listen on."""
+        return not is_loopback(self.host) and self.tls_cert is None
+
+    @property
+    def sessions_per_client(self) -> int:
+        """How many streams one address may send: all of them on this machine, a quarter where others come too."""
+        if self.max_sessions_per_client is not None:
+            return self.max_sessions_per_client
+        return self.max_sessions if is_loopback(self.host) else max(1, self.max_sessions // 4)
 
     @classmethod
     def make(cls, **settings: object) -> Self:

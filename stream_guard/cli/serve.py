@@ -29,9 +29,23 @@ def serve(
     ] = 1.0,
     max_faces: Annotated[int, typer.Option(help="Faces followed in one stream.")] = 25,
     max_sessions: Annotated[int, typer.Option(help="Streams at a time.")] = 16,
-    token: Annotated[
-        str | None, typer.Option(envvar="STREAM_GUARD_TOKEN", help="Token that clients must show.")
+    max_sessions_per_client: Annotated[
+        int | None,
+        typer.Option(help="Streams at a time from one address; a quarter of the above where others may come."),
     ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="STREAM_GUARD_TOKEN", help="Token that opens everything.")
+    ] = None,
+    send_token: Annotated[
+        str | None, typer.Option(envvar="STREAM_GUARD_SEND_TOKEN", help="Token that may send a stream, no more.")
+    ] = None,
+    watch_token: Annotated[
+        str | None, typer.Option(envvar="STREAM_GUARD_WATCH_TOKEN", help="Token that may read scores, no more.")
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="PEM file with a certificate: serves https and wss.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key, where that is not in the same file.")] = None,
     allow_origin: Annotated[
         list[str] | None, typer.Option(help="A further web origin that may reach the server.")
     ] = None,
@@ -47,6 +61,10 @@ def serve(
             host=host,
             port=port,
             token=token,
+            send_token=send_token,
+            watch_token=watch_token,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
             origins=tuple(allow_origin or ()),
             sources=tuple(source or ()),
             engine=engine,
@@ -55,6 +73,7 @@ def serve(
             budget_ms=budget_ms,
             max_faces=max_faces,
             max_sessions=max_sessions,
+            max_sessions_per_client=max_sessions_per_client,
             false_alarms_per_hour=false_alarms_per_hour,
         )
         asyncio.run(_serve(config))
@@ -85,13 +104,21 @@ async def _serve(config: Config) -> None:
         console.print(
             f"[bold]stream-guard[/] on [bold]{hello.engine}[/] ({hello.device}), model {hello.model.name}"
         )
-        key = f"?token={quote(config.token)}" if config.token else ""
+        # Where nobody looks on, this is a log, and no log holds a token.
+        key = f"#token={quote(config.token)}" if config.token and console.is_terminal else ""
         console.print(f"  share a call   {service.url}/{key}", soft_wrap=True)
         console.print(f"  overlay        {service.url}/overlay{key}", soft_wrap=True)
         console.print(f"  dashboard      {service.url}/dashboard{key}", soft_wrap=True)
-        console.print(f"  WHIP           {service.url}/whip" + (" (bearer token)" if key else ""))
+        console.print(f"  WHIP           {service.url}/whip" + (" (bearer token)" if config.has_token else ""))
+        if config.has_token and not key:
+            console.print("Add #token= and the token to the pages' addresses.")
         if is_loopback(config.host):
             console.print("Nothing leaves this machine.")
+        elif config.exposed:
+            console.print(
+                "[bold yellow]Without TLS[/] tokens and scores can be read on the way, and browsers give such "
+                "pages neither camera nor screen: add --tls-cert and --tls-key, or put a TLS proxy in front.",
+            )
         console.print("Ctrl+C ends it.")
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         signals = (signal.SIGINT, signal.SIGTERM)

@@ -2,18 +2,20 @@
 
 A page on another site can make a browser send requests to 127.0.0.1. Three things stop it: the Host header
 must name us (else DNS rebinding), an Origin must be our own (else cross-site requests and websockets), and
-what other sites embed without an Origin is recognised by Sec-Fetch-Site.
+what other sites embed without an Origin is recognised by Sec-Fetch-Site. Another port of this machine is another
+site, too: browsers call it "same-site".
 """
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stream_guard.server.tokens import SUBPROTOCOL, Keyring, needed_scope, shown_token
 
 __all__ = ["Gate"]
 
@@ -25,18 +27,23 @@ _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(?::\d*)?
 _WRONG_TOKEN = 4401  # from the range that RFC 6455, section 7.4.2, leaves to applications
 
 _CONTENT_POLICY = (
-    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob: mediastream:; "
-    "style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
+    # Older browsers do not count websockets to 'self'; naming the host keeps all others out.
+    "default-src 'self'; connect-src 'self' ws://{host} wss://{host}; img-src 'self' data:; "
+    "media-src 'self' blob: mediastream:; style-src 'self'; script-src 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 
 _SAFETY = {
-    "content-security-policy": _CONTENT_POLICY,
     "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
     "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(self), display-capture=(self), microphone=()",
 }
+
+_NEARBY = frozenset({"same-origin", "none"})
+"""``Sec-Fetch-Site`` of our own pages, and of what a person typed or bookmarked."""
 
 
 class Gate:
@@ -47,7 +54,7 @@ class Gate:
         app: ASGIApp,
         *,
         host: str,
-        token: str | None,
+        tokens: Keyring | None = None,
         origins: Iterable[str] = (),
         open_paths: Iterable[str] = ("/", "/overlay", "/dashboard", "/healthz", "/pages/", "/favicon.ico"),
     ) -> None:
@@ -56,14 +63,16 @@ class Gate:
         Args:
             app: what is behind.
             host: the address we listen on. On loopback only loopback names may stand in Host; on a wider
-                address any name may, because then every request must show the token.
-            token: what clients must show, as ``Authorization: Bearer`` or ``?token=``; None asks for none.
+                address any name may, because then every request must show a token.
+            tokens: one of which clients must show, as ``Authorization: Bearer`` or, in a websocket, as a
+                subprotocol; see `shown_token`. Without tokens everybody is let in. Never in an address: those
+                are kept by proxies, histories and logs.
             origins: further origins that may call us, such as ``https://studio.example``.
             open_paths: need no token; those that end in a slash stand for all below.
         """
         self._app = app
-        self._hosts = None if token and host not in _LOOPBACK else _LOOPBACK | {host.strip("[]")}
-        self._token = token.encode() if token else None
+        self._tokens = tokens or Keyring()
+        self._hosts = None if self._tokens and host not in _LOOPBACK else _LOOPBACK | {host.strip("[]")}
         self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
         self._open = tuple(open_paths)
 
@@ -75,41 +84,50 @@ class Gate:
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers)
         if refusal is None:
-            await self._app(scope, receive, self._with_safety(send, headers.get("origin")))
+            await self._app(scope, receive, self._with_safety(send, headers))
         elif scope["type"] == "websocket":
             await receive()
-            if refusal[0] == 401:
+            if refusal[0] in {401, 403} and refusal[2]:
                 # A browser shows its page nothing of a refused handshake. Who fails only by the token may know.
-                await send({"type": "websocket.accept"})
+                chosen = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
+                await send({"type": "websocket.accept", "subprotocol": chosen})
                 await send({"type": "websocket.close", "code": _WRONG_TOKEN, "reason": refusal[1]})
             else:
                 # Closing before accepting makes the server answer 403 to the handshake.
                 await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]})
         else:
-            status, text = refusal
-            challenge = {"www-authenticate": "Bearer"} if status == 401 else None
-            await PlainTextResponse(text + "\n", status, challenge)(scope, receive, self._with_safety(send, None))
+            status, text, challenge = refusal
+            named = {"www-authenticate": challenge} if challenge else None
+            await PlainTextResponse(text + "\n", status, named)(scope, receive, self._with_safety(send, headers))
 
-    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
-        """Return why a request is refused, as HTTP status and a line of text."""
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
+        """Return why a request is refused: HTTP status, a line of text, and the challenge if it is the token."""
         host = headers.get("host", "").lower()
         name = _name(host)
         if name is None:
-            return 400, "the Host header must name a host"
+            return 400, "the Host header must name a host", ""
         if self._hosts is not None and name not in self._hosts:
-            return 421, "this server does not go by that name; use 127.0.0.1"
+            return 421, "this server does not go by that name; use 127.0.0.1", ""
         origin = headers.get("origin")
         if origin is not None:
             if not self._may_call(origin, host):
-                return 403, "pages of another origin may not reach this server; allow it with --allow-origin"
-        elif headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
-            return 403, "other sites may not embed this server"
-        if self._token is not None and scope.get("method") != "OPTIONS" and not self._is_open(scope["path"]):
-            shown = headers.get("authorization", "").removeprefix("Bearer ").strip()
-            shown = shown or QueryParams(scope["query_string"]).get("token", "")
-            if not hmac.compare_digest(shown.encode(), self._token):
-                return 401, "show the server's token, as Authorization: Bearer or ?token="
-        return None
+                return 403, "pages of another origin may not reach this server; allow it with --allow-origin", ""
+        elif headers.get("sec-fetch-site", "none") not in _NEARBY and headers.get("sec-fetch-mode") != "navigate":
+            return 403, "other sites may not embed this server", ""
+        return self._token_refusal(scope, headers)
+
+    def _token_refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
+        method, path = scope.get("method", "GET"), scope["path"]
+        if not self._tokens or method == "OPTIONS" or self._is_open(path):
+            return None  # browsers send no token with OPTIONS
+        scopes = self._tokens.scopes(shown_token(headers, scope.get("subprotocols", ())))
+        needed = needed_scope(method, path)
+        if needed in scopes:
+            return None
+        if scopes:
+            challenge = f'Bearer error="insufficient_scope", scope="{needed}"'  # RFC 6750, section 3.1
+            return 403, f"this token may not {needed}; show one that may", challenge
+        return 401, "show the server's token as Authorization: Bearer; pages take it after #token=", "Bearer"
 
     def _may_call(self, origin: str, host: str) -> bool:
         origin = origin.lower()
@@ -120,12 +138,16 @@ class Gate:
             path.startswith(door) if door.endswith("/") and door != "/" else path == door for door in self._open
         )
 
-    def _with_safety(self, send: Send, origin: str | None) -> Send:
+    def _with_safety(self, send: Send, asked: Headers) -> Send:
         """Return a ``send`` that adds the safety headers, and CORS for origins that were let in by name."""
+        origin = asked.get("origin")
+        host = asked.get("host", "").lower()
+        policy = _CONTENT_POLICY.format(host=host if _name(host) else "127.0.0.1")
 
         async def wrapped(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                headers.setdefault("content-security-policy", policy)
                 for name, value in _SAFETY.items():
                     headers.setdefault(name, value)
                 headers.setdefault("cache-control", "no-store")

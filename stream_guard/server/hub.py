@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from typing import Any
 
 from starlette.websockets import WebSocket
@@ -13,12 +14,16 @@ from stream_guard.errors import ProtocolError
 from stream_guard.protocol.codec import decode_client, encode
 from stream_guard.protocol.messages import Hello, ServerMessage, Session
 from stream_guard.server.outbox import Outbox
+from stream_guard.server.tokens import SUBPROTOCOL
 
 __all__ = ["Hub"]
 
 _FULL = 1013  # "try again later", RFC 6455 section 7.4 and its registry
 _POLICY = 1008
 _GOING_AWAY = 1001
+
+_WISHES = 20
+"""Messages a client may send in ten seconds. Wishes change when a person changes them."""
 
 
 class _Client:
@@ -76,7 +81,8 @@ class Hub:
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one client until it goes, is cut off, or the hub closes."""
-        await websocket.accept()
+        wanted = websocket.scope.get("subprotocols", ())
+        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in wanted else None)
         if self._closed or len(self._clients) >= self._max_clients:
             await websocket.close(_FULL, "no room for another client; try again later")
             return
@@ -107,7 +113,8 @@ class Hub:
             client.cut_off(_GOING_AWAY, "the server is closing")
 
     async def _listen(self, client: _Client) -> None:
-        """Take the client's wishes until it goes; nonsense ends it."""
+        """Take the client's wishes until it goes; nonsense ends it, and so does haste."""
+        lately: deque[int] = deque(maxlen=_WISHES)
         while True:
             message = await client.websocket.receive()
             if message["type"] == "websocket.disconnect":
@@ -116,6 +123,11 @@ class Hub:
                 client.outbox.subscribe(decode_client(message.get("text") or b""))
             except ProtocolError as error:
                 client.cut_off(_POLICY, str(error)[:120])  # a close frame holds 123 bytes
+            now_ns = self._clock.now_ns()
+            if len(lately) == _WISHES and now_ns - lately[0] < 10 * NS_PER_S:
+                client.cut_off(_POLICY, f"too many messages: {_WISHES} in ten seconds are enough")
+                return
+            lately.append(now_ns)
                 return
 
     async def _send(self, client: _Client) -> None:

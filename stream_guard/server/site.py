@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from stream_guard.server.auth import Gate
 from stream_guard.server.hub import Hub
+from stream_guard.server.tokens import Keyring
 
 __all__ = ["build_site"]
 
@@ -23,7 +24,12 @@ mimetypes.init()  # reads files; here, at import, not when the first page is ask
 
 
 def build_site(
-    hub: Hub, routes: Sequence[BaseRoute], *, host: str, token: str | None = None, origins: Iterable[str] = ()
+    hub: Hub,
+    routes: Sequence[BaseRoute],
+    *,
+    host: str,
+    tokens: Keyring | None = None,
+    origins: Iterable[str] = (),
 ) -> Gate:
     """Return the ASGI application: pages, websocket, and the given routes, behind the gate.
 
@@ -31,7 +37,7 @@ def build_site(
         hub: serves ``/ws``.
         routes: WHIP and health.
         host: the address listened on; see `Gate`.
-        token: what clients must show.
+        tokens: one of which clients must show; see `Gate`.
         origins: further web origins to let in.
     """
     site = Starlette(
@@ -45,7 +51,7 @@ def build_site(
             *routes,
         ]
     )
-    return Gate(site, host=host, token=token, origins=origins)
+    return Gate(site, host=host, tokens=tokens, origins=origins)
 
 
 def _page(path: str, name: str) -> Route:

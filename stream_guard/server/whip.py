@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -43,6 +44,7 @@ _CORS = {
 @dataclass(frozen=True, slots=True)
 class _Session:
     source: WebRtcSource
+    client: str
     id: str
     etag: str
 
@@ -51,8 +53,8 @@ class WhipEndpoint:
     """Takes offers and turns each into a source.
 
     An offer is refused with a line of plain text: 400 no SDP, 406 no VP8 or H264 (or more than one video),
-    408 too slow, 413 too large, 415 not ``application/sdp``, 422 no video, 503 with ``Retry-After`` when too
-    many sessions run or ``start`` refuses.
+    408 too slow, 413 too large, 415 not ``application/sdp``, 422 no video, 429 (too many of one address) or 503,
+    both with ``Retry-After``, when too many sessions run or ``start`` refuses.
 
     The session's URL is secret (128 random bits, as section 5 asks for): whoever knows it can end the session.
     What the rest of the program calls the session goes into ``Stream-Guard-Session``.
@@ -64,6 +66,7 @@ class WhipEndpoint:
         *,
         path: str = "/whip",
         max_sessions: int = 8,
+        max_per_client: int | None = None,
         body_limit: int = 64 * 1024,
         body_limit_s: float = 10.0,
         loopback_only: bool = False,
@@ -77,6 +80,7 @@ class WhipEndpoint:
                 `StreamGuardError` from it becomes the answer.
             path: of the endpoint.
             max_sessions: further offers get 503.
+            max_per_client: further offers from one address get 429; None is no limit but the other.
             body_limit: largest body in bytes.
             body_limit_s: how long a body may take to come, in seconds.
             loopback_only: keep media on 127.0.0.1 too.
@@ -85,13 +89,14 @@ class WhipEndpoint:
         """
         self._start = start
         self._max_sessions = max_sessions
+        self._max_per_client = max_per_client
         self._body_limit = body_limit
         self._body_limit_s = body_limit_s
         self._loopback_only = loopback_only
         self._connect_limit_s = connect_limit_s
         self._clock = clock
         self._sessions: dict[str, _Session] = {}
-        self._negotiating = 0
+        self._negotiating: Counter[str] = Counter()
         self.routes = [
             Route(path, self._on_endpoint, methods=list(_METHODS)),
             Route(path + "/{secret}", self._on_session, methods=list(_METHODS)),
@@ -131,7 +136,7 @@ class WhipEndpoint:
             response = await work
         except SignallingError as error:
             response = PlainTextResponse(f"{error}\n", error.status)
-            if error.status == 503:
+            if error.status in {429, 503}:
                 response.headers["Retry-After"] = "5"
             if error.status in {408, 413}:
                 response.headers["Connection"] = "close"  # else the server reads on, to find the next request
@@ -144,10 +149,11 @@ class WhipEndpoint:
     async def _create(self, request: Request) -> Response:
         """Answer an offer (section 4.2)."""
         _expect_type(request, _SDP)
-        self._expect_room()
+        client = request.client.host if request.client is not None else ""
+        self._expect_room(client)
         offer = await self._body(request)
-        self._expect_room()  # again: whoever sends slowly holds no place meanwhile
-        self._negotiating += 1
+        self._expect_room(client)  # again: whoever sends slowly holds no place meanwhile
+        self._negotiating[client] += 1
         try:
             source = WebRtcSource(
                 offer,
@@ -156,12 +162,12 @@ class WhipEndpoint:
                 connect_limit_s=self._connect_limit_s,
             )
             await source.open()
-            session = _Session(source, await self._hand_over(source), f'"{secrets.token_urlsafe(12)}"')
+            session = _Session(source, client, await self._hand_over(source), f'"{secrets.token_urlsafe(12)}"')
             secret = secrets.token_urlsafe(16)
             self._sessions[secret] = session
             source.when_closed(lambda: self._forget(secret))
         finally:
-            self._negotiating -= 1
+            self._negotiating -= Counter({client: 1})  # drops the key with the last
         log.info("session %s: an offer was accepted", session.id)
         headers = {
             "Location": f"{request.scope['path'].rstrip('/')}/{secret}",
@@ -199,9 +205,17 @@ class WhipEndpoint:
         log.info("session %s: the sender has ended it", session.id)
         return PlainTextResponse("ended\n")
 
-    def _expect_room(self) -> None:
-        if len(self._sessions) + self._negotiating >= self._max_sessions:
+    def _expect_room(self, client: str) -> None:
+        if len(self._sessions) + self._negotiating.total() >= self._max_sessions:
             raise SignallingError(503, f"{self._max_sessions} calls are running, which is the limit; try later")
+        if self._max_per_client is None:
+            return
+        theirs = sum(session.client == client for session in self._sessions.values())
+        if theirs + self._negotiating[client] >= self._max_per_client:
+            raise SignallingError(
+                429,
+                f"{self._max_per_client} calls from your address are running, which is the limit; end one",
+            )
 
     def _forget(self, secret: str) -> None:
         self._sessions.pop(secret, None)

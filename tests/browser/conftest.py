@@ -24,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import stream_guard
 from stream_guard.protocol.messages import Hello, ModelReport, ServerMessage, Subscribe
+from stream_guard.server.tokens import SUBPROTOCOL, shown_token
 
 PAGES = Path(stream_guard.__file__).parent / "server" / "pages"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -39,7 +40,7 @@ ARGUMENTS = [
     "--use-fake-device-for-media-stream",
 ]
 POLICY = (
-    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+    "default-src 'self'; connect-src 'self' {own}; img-src 'self' data:; "
     "media-src 'self' blob: mediastream:; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'"
 )
@@ -60,7 +61,7 @@ class Site:
         opening: what they are told next.
         subscriptions: what clients asked for, in order.
         token: what clients must show; None asks for none.
-        tokens: the ``token`` of every websocket, in order.
+        tokens: what every websocket showed, in order.
         whip_status: what ``POST /whip`` answers; 201 makes it a real WebRTC peer that swallows the picture.
         whip_text: the body where it is not 201.
         requests: method, path and Authorization of every WHIP request.
@@ -156,15 +157,17 @@ class Site:
 
     def _page(self, name: str) -> Callable[[Request], Response]:
         def answer(_: Request) -> Response:
-            return FileResponse(PAGES / name, headers={"Content-Security-Policy": POLICY})
+            policy = POLICY.format(own=f"ws://127.0.0.1:{self.port} wss://127.0.0.1:{self.port}")
+            return FileResponse(PAGES / name, headers={"Content-Security-Policy": policy})
 
         return answer
 
     async def _talk(self, client: WebSocket) -> None:
-        await client.accept()
-        self.tokens.append(client.query_params.get("token"))
+        offered = client.scope["subprotocols"]
+        await client.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        self.tokens.append(shown_token(client.headers, offered) or None)
         if self.token not in (None, self.tokens[-1]):
-            await client.close(4401, "show the server's token, as Authorization: Bearer or ?token=")
+            await client.close(4401, "show the server's token")
             return
         for message in [self.hello, *self.opening]:
             if message is not None:

@@ -45,14 +45,14 @@ async def test_the_start_explains_itself(site: Site, page: Page) -> None:
 
 
 async def test_the_camera_is_sent_by_whip_and_described(site: Site, page: Page) -> None:
-    await watch_camera(site, page, "?token=s3cret")
+    await watch_camera(site, page, "#token=s3cret")
     await expect(page.get_by_label("What is sent")).to_contain_text("Sent1280 × 720", timeout=15_000)
     await expect(page.get_by_label("What is sent")).to_contain_text("CodecVP8")
     await expect(page.get_by_label("What is sent")).to_contain_text("kb/s")
     assert site.requests == [("POST", "/whip", "Bearer s3cret")]
     assert site.tokens == ["s3cret"]
     overlay = page.get_by_role("link", name="Overlay")
-    await expect(overlay).to_have_attribute("href", "/overlay?session=c1&token=s3cret")
+    await expect(overlay).to_have_attribute("href", "/overlay?session=c1#token=s3cret")
     await page.get_by_role("button", name="Stop").click()
     await expect(page.get_by_role("button", name="Share a tab")).to_be_visible()
     await page.wait_for_timeout(200)
@@ -313,7 +313,7 @@ async def test_a_new_token_meanwhile_is_asked_for(site: Site, page: Page, expect
     expected_errors.append("Failed to load resource")
     await page.add_init_script(KEEP_PEERS)
     site.token = "old-token"
-    await watch_camera(site, page, "?token=old-token")
+    await watch_camera(site, page, "#token=old-token")
     site.token = "new-token"
     await site.turn_away()
     await fail_connection(page)
@@ -379,8 +379,8 @@ async def test_without_either_a_small_window_opens(site: Site, page: Page) -> No
         """delete window.documentPictureInPicture;
         Object.defineProperty(Document.prototype, "pictureInPictureEnabled", { get: () => false });"""
     )
-    await watch_camera(site, page, "?token=t")
+    await watch_camera(site, page, "#token=t")
     async with page.expect_popup() as opened:
         await page.get_by_role("button", name="Keep on top").click()
     small = await opened.value
-    assert small.url == f"{site.url}/overlay?opaque=1&corner=tl&size=s&session=c1&token=t"
+    assert small.url == f"{site.url}/overlay?opaque=1&corner=tl&size=s&session=c1#token=t"

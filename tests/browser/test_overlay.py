@@ -247,7 +247,7 @@ async def test_states_and_max_narrow_the_list(site: Site, page: Page) -> None:
 
 
 async def test_session_chooses_among_calls(site: Site, page: Page) -> None:
-    await page.goto(f"{site.url}/overlay?session=c2&token=s3cret")
+    await page.goto(f"{site.url}/overlay?session=c2#token=s3cret")
     await site.connected()
     await site.say(session("c1"), scores(SYNTHETIC), session("c2"), scores(AUTHENTIC, session="c2"))
     await expect(page.get_by_role("listitem")).to_contain_text("Looks authentic")

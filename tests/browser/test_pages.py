@@ -146,9 +146,9 @@ async def test_the_keyboard_reaches_everything_and_shows_where_it_is(site: Site,
 
 
 async def test_links_carry_the_token(site: Site, page: Page) -> None:
-    await page.goto(f"{site.url}/?token=s3cret")
+    await page.goto(f"{site.url}/#token=s3cret")
     await page.get_by_role("link", name="Dashboard").click()
-    await expect(page).to_have_url(f"{site.url}/dashboard?token=s3cret")
+    await expect(page).to_have_url(f"{site.url}/dashboard#token=s3cret")
     await site.connected()
     assert set(site.tokens) == {"s3cret"}
 
@@ -181,13 +181,13 @@ async def test_a_missing_token_is_asked_for(site: Site, page: Page, path: str) -
 
 async def test_a_typed_token_takes_the_place_of_a_wrong_one(site: Site, page: Page) -> None:
     site.token = "s3cret-token"
-    await page.goto(f"{site.url}/dashboard?token=old&session=c1")
+    await page.goto(f"{site.url}/dashboard?session=c1#token=old")
     await page.get_by_label("Token", exact=True).fill("s3cret-token")
     await page.get_by_role("button", name="Use it").click()
     await site.connected()
     await expect(page).to_have_url(f"{site.url}/dashboard?session=c1")
     await page.get_by_role("link", name="Overlay").click()
-    await expect(page).to_have_url(f"{site.url}/overlay?token=s3cret-token")
+    await expect(page).to_have_url(f"{site.url}/overlay#token=s3cret-token")
     await expect(page.locator("#pill")).to_have_text("No call yet")
 
 
@@ -206,7 +206,7 @@ async def test_whip_asks_for_the_token_too(site: Site, page: Page, expected_erro
     await expect(page.get_by_role("button", name="Stop")).to_be_visible()
     assert [shown for _, _, shown in site.requests] == [None, "Bearer s3cret-token"]
     await expect(page.get_by_role("link", name="Overlay")).to_have_attribute(
-        "href", "/overlay?session=c1&token=s3cret-token"
+        "href", "/overlay?session=c1#token=s3cret-token"
     )
 
 

@@ -23,6 +23,7 @@ from stream_guard.protocol.messages import Hello, ModelReport, Session
 from stream_guard.server.hub import Hub
 from stream_guard.server.listener import listen
 from stream_guard.server.site import build_site
+from stream_guard.server.tokens import Keyring
 from stream_guard.server.whip import WhipEndpoint
 from stream_guard.sources.base import Source
 from stream_guard.sources.webrtc import WebRtcSource
@@ -53,7 +54,7 @@ async def site(
 
     hub = Hub(HELLO, clock=MonotonicClock())
     whip = WhipEndpoint(start, max_sessions=max_sessions, body_limit_s=body_limit_s, loopback_only=True)
-    app = build_site(hub, whip.routes, host="127.0.0.1", token=token)
+    app = build_site(hub, whip.routes, host="127.0.0.1", tokens=Keyring(admin=token))
     try:
         async with listen(app, host="127.0.0.1", port=0) as port:
             try:

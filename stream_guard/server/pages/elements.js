@@ -29,8 +29,7 @@ export function withToken(path, query = {}) {
   const target = new URL(path, location.origin);
   for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
   const token = pageToken();
-  if (token) target.searchParams.set("token", token);
-  return target.pathname + target.search;
+  return target.pathname + target.search + (token ? `#token=${encodeURIComponent(token)}` : "");
 }
 
 /** Let the page's own links carry the token. */

@@ -22,6 +22,8 @@ const MAX_WAITING = 1024;
 const RATE_WINDOW_S = 3;
 const POLICY = 1008;
 const WRONG_TOKEN = 4401;
+const SUBPROTOCOL = "stream-guard.v1";
+const TOKEN_SUBPROTOCOL = "stream-guard.token.";
 
 /**
  * Open a connection that keeps itself alive.
@@ -31,7 +33,7 @@ const WRONG_TOKEN = 4401;
  * @param {string[]} [options.sessions] only these sessions; all by default.
  * @param {string[]} [options.types] of "scores", "event", "stats", "session"; all by default.
  * @param {number} [options.maxRate] at most this many scores messages a second and session.
- * @param {string} [options.token] sent as `?token=`; by default the page's own `?token=` on its own origin.
+ * @param {string} [options.token] sent as a subprotocol; by default the page's own `#token=` on its own origin.
  * @returns {Guard}
  */
 export function connect(url, options = {}) {
@@ -40,8 +42,8 @@ export function connect(url, options = {}) {
 
 /** A connection. `status` is "connecting", "open", "lost" or "closed"; made by `connect`. */
 export class Guard {
-  #url;
   #address;
+  #token;
   #options;
   #socket = null;
   #attempt = 0;
@@ -50,8 +52,8 @@ export class Guard {
   #listeners = new Map();
 
   constructor(url, options) {
-    this.#url = url;
-    this.#address = address(url, options.token);
+    this.#address = address(url);
+    this.#token = options.token || ownToken(this.#address);
     this.#options = options;
     this.status = "connecting";
     /** The server's first message, or null while there was none. */
@@ -111,7 +113,7 @@ export class Guard {
     const socket = this.#socket;
     this.#socket = null;
     if (socket) socket.close();
-    this.#address = address(this.#url, token);
+    this.#token = token;
     this.#attempt = 0;
     this.#open();
   }
@@ -144,7 +146,7 @@ export class Guard {
     this.retryAt = null;
     let socket;
     try {
-      socket = new WebSocket(this.#address);
+      socket = new WebSocket(this.#address, this.#token ? [SUBPROTOCOL, coded(this.#token)] : []);
     } catch (error) {
       this.#become("closed", `${this.#address} is no address to connect to`);
       return;
@@ -309,18 +311,29 @@ export class View {
   }
 }
 
-function address(url, token) {
+function address(url) {
   const here = globalThis.location;
   const target = new URL(url || "/ws", here ? here.href : undefined);
   target.protocol = target.protocol.replace(/^http/, "ws");
-  const own = here && target.host === here.host ? new URLSearchParams(here.search).get("token") : null;
-  if (token || own) target.searchParams.set("token", token || own);
+  target.hash = ""; // Not allowed in a websocket's address.
   return target.href;
 }
 
 function enqueue(waiting, message) {
   if (message.type === "scores" || message.type === "stats") {
     const older = waiting.findIndex((other) => other.type === message.type && other.session === message.session);
+/** The token in this page's own address, after the #, for its own server only. */
+function ownToken(address) {
+  const here = globalThis.location;
+  return here && new URL(address).host === here.host ? new URLSearchParams(here.hash.slice(1)).get("token") : null;
+}
+
+/** A token as a subprotocol: pages cannot set a websocket's headers, and addresses end up in logs. */
+function coded(token) {
+  const bytes = String.fromCharCode(...new TextEncoder().encode(token));
+  return TOKEN_SUBPROTOCOL + btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
     if (older >= 0) waiting.splice(older, 1);
   }
   waiting.push(message);

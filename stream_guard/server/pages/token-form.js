@@ -30,6 +30,8 @@ export class TokenForm {
       onkept();
       guard.useToken(pageToken());
     });
+    // Pasting the address with the token into this very tab changes the part after the # only: nothing reloads.
+    addEventListener("hashchange", () => guard.wantsToken && pageToken() && guard.useToken(pageToken()));
     guard.on("status", (status) => {
       if (guard.wantsToken) this.ask();
       else if (status === "open") root.hidden = true;
