@@ -250,10 +250,10 @@ class Service:
         whip = WhipEndpoint(
             supervisor.start,
             max_sessions=config.max_sessions,
+            max_per_client=config.sessions_per_client,
             loopback_only=is_loopback(config.host),
             clock=runtime.clock,
         )
-            max_per_client=config.sessions_per_client,
         self._stack.push_async_callback(whip.close)
         health = health_routes(
             hello=self.hello,

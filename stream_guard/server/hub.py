@@ -119,15 +119,15 @@ class Hub:
             message = await client.websocket.receive()
             if message["type"] == "websocket.disconnect":
                 return
-            try:
-                client.outbox.subscribe(decode_client(message.get("text") or b""))
-            except ProtocolError as error:
-                client.cut_off(_POLICY, str(error)[:120])  # a close frame holds 123 bytes
             now_ns = self._clock.now_ns()
             if len(lately) == _WISHES and now_ns - lately[0] < 10 * NS_PER_S:
                 client.cut_off(_POLICY, f"too many messages: {_WISHES} in ten seconds are enough")
                 return
             lately.append(now_ns)
+            try:
+                client.outbox.subscribe(decode_client(message.get("text") or b""))
+            except ProtocolError as error:
+                client.cut_off(_POLICY, str(error)[:120])  # a close frame holds 123 bytes
                 return
 
     async def _send(self, client: _Client) -> None:

@@ -319,9 +319,6 @@ function address(url) {
   return target.href;
 }
 
-function enqueue(waiting, message) {
-  if (message.type === "scores" || message.type === "stats") {
-    const older = waiting.findIndex((other) => other.type === message.type && other.session === message.session);
 /** The token in this page's own address, after the #, for its own server only. */
 function ownToken(address) {
   const here = globalThis.location;
@@ -334,6 +331,9 @@ function coded(token) {
   return TOKEN_SUBPROTOCOL + btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
+function enqueue(waiting, message) {
+  if (message.type === "scores" || message.type === "stats") {
+    const older = waiting.findIndex((other) => other.type === message.type && other.session === message.session);
     if (older >= 0) waiting.splice(older, 1);
   }
   waiting.push(message);
