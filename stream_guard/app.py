@@ -38,7 +38,7 @@ from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Pipeline
 from stream_guard.pipeline.supervisor import Supervisor
-from stream_guard.protocol.messages import Hello, ModelReport, Stats
+from stream_guard.protocol.messages import Engine, EngineFailure, Hello, ModelReport, Stats
 from stream_guard.scoring.session import Session, SessionSettings
 from stream_guard.server.connections import Limits
 from stream_guard.server.health import health_routes
@@ -52,6 +52,9 @@ from stream_guard.sources.base import Source
 from stream_guard.sources.registry import open_source
 
 __all__ = ["Runtime", "Service"]
+
+_REASON = 300
+"""What a client is told of an engine's failure, in characters: a driver's message may be a page."""
 
 
 class Runtime:
@@ -233,11 +236,11 @@ class Service:
 
     async def _start(self) -> None:
         config = self._config
-        runtime = await self._stack.enter_async_context(Runtime(config))
+        runtime = await self._stack.enter_async_context(Runtime(config, engine_changed=self._engine_changed))
         self.hello = _hello(config, runtime)
-        hub = Hub(self.hello, clock=runtime.clock)
+        self._hub = hub = Hub(self.hello, clock=runtime.clock)
         recorder = Recorder(clock=runtime.clock)
-        prometheus = PrometheusMetrics()
+        self._prometheus = prometheus = PrometheusMetrics()
         newest: dict[str, Stats] = {}
         reporter = Reporter(hub.publish, stats=newest.get, budget_ms=config.budget_ms, clock=runtime.clock)
         supervisor = await self._stack.enter_async_context(
@@ -256,7 +259,7 @@ class Service:
         )
         self._stack.push_async_callback(whip.close)
         health = health_routes(
-            hello=self.hello,
+            hello=lambda: self.hello,
             sessions=lambda: supervisor.sessions,
             stats=recorder.stats,
             stop=supervisor.stop,
@@ -288,6 +291,16 @@ class Service:
             await asyncio.to_thread(open_source, url)  # a wrong URL is an error now, not in a session's log
             supervisor.watch(partial(open_source, url, clock=runtime.clock))
 
+    def _engine_changed(self, standing: Standing) -> None:
+        """Tell everybody who listens, and whoever comes later."""
+        now = Engine(engine=standing.engine, device=standing.device, passed_over=_passed_over(standing))
+        self.hello = self.hello.model_copy(
+            update={"engine": now.engine, "device": now.device, "passed_over": now.passed_over}
+        )
+        self._hub.greet_with(self.hello)
+        self._hub.publish(now)
+        self._prometheus.engine_changed(standing)
+
 
 async def _tell_stats(hub: Hub, recorder: Recorder, supervisor: Supervisor, newest: dict[str, Stats]) -> None:
     """Work out each session's counts once a second: percentiles a frame would cost more than they tell."""
@@ -306,6 +319,7 @@ def _hello(config: Config, runtime: Runtime) -> Hello:
         server=f"stream-guard {__version__}",
         engine=runtime.engines.engine,
         device=runtime.engines.device,
+        passed_over=_passed_over(runtime.engines),
         model=ModelReport(
             name=manifest.name,
             version=manifest.version,
@@ -315,3 +329,7 @@ def _hello(config: Config, runtime: Runtime) -> Hello:
         ),
         budget_ms=config.budget_ms,
     )
+
+
+def _passed_over(standing: Standing) -> tuple[EngineFailure, ...]:
+    return tuple(EngineFailure(name=one.name, reason=one.reason[:_REASON]) for one in standing.passed_over)

@@ -9,6 +9,7 @@ from stream_guard.budget.plan import DropCause
 from stream_guard.clock import seconds
 from stream_guard.face import Reason
 from stream_guard.frame import Frame
+from stream_guard.inference.standing import Standing
 from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, SessionState, Stage, Ticked
 from stream_guard.scoring.observation import ScoreEvent, State, Update
 
@@ -37,6 +38,12 @@ class PrometheusMetrics(Observer):
         self._events = self._counter("events", "What happened to faces and streams.", "event", "state")
         self._refused = self._counter("faces_not_judged", "Faces on scored frames, by why not judged.", "reason")
         self._begun = self._counter("sessions", "Sessions that were begun.", "kind")
+        self._given_up = self._counter("engines_given_up", "Engines that failed while they ran.", "engine")
+        self._stuck = Gauge(
+            "stream_guard_engine_threads_stuck",
+            "Threads of engines that hung and have not come back.",
+            registry=self._registry,
+        )
         self._stages = Histogram(
             "stream_guard_stage_seconds",
             "What each stage took for one frame.",
@@ -66,6 +73,11 @@ class PrometheusMetrics(Observer):
     def text(self) -> bytes:
         """Return everything in Prometheus text format 0.0.4."""
         return generate_latest(self._registry)
+
+    def engine_changed(self, standing: Standing) -> None:
+        """Count the engine that was given up last, and those whose thread is stuck."""
+        self._given_up.labels(standing.passed_over[-1].name).inc()
+        self._stuck.set(standing.stuck)
 
     def session_changed(self, session: SessionInfo, state: SessionState, reason: str | None = None) -> None:
         """Follow which sessions run; remove what is known of one that ended."""

@@ -18,6 +18,8 @@ __all__ = [
     "VERSION",
     "BudgetReport",
     "ClientMessage",
+    "Engine",
+    "EngineFailure",
     "Event",
     "FaceReport",
     "Hello",
@@ -50,6 +52,13 @@ class ModelReport(_Message):
     min_face_px: int
 
 
+class EngineFailure(_Message):
+    """An engine that was to run, and why it does not."""
+
+    name: str
+    reason: str
+
+
 class Hello(_Message):
     """First message on every connection."""
 
@@ -58,12 +67,23 @@ class Hello(_Message):
     server: str = Field(description="program and version")
     engine: str
     device: str
+    passed_over: tuple[EngineFailure, ...] = Field((), description="engines that were to run before this one")
     model: ModelReport
     budget_ms: float
     promise: str | None = Field(
         None,
         description="measured false alarms per hour and seconds to flag, in words; null where not measured",
     )
+
+
+class Engine(_Message):
+    """Another engine has taken over in mid-call, or none is left. It replaces what `Hello` said of the engine."""
+
+    type: Literal["engine"] = "engine"
+    v: Literal[1] = VERSION
+    engine: str = Field(description="empty where none is left")
+    device: str
+    passed_over: tuple[EngineFailure, ...]
 
 
 class FaceReport(_Message):
@@ -179,5 +199,5 @@ class Subscribe(_Message):
     max_rate: float | None = Field(None, gt=0, le=1000, description="scores messages a second and session")
 
 
-ServerMessage = Annotated[Hello | Scores | Event | Stats | Session, Field(discriminator="type")]
+ServerMessage = Annotated[Hello | Engine | Scores | Event | Stats | Session, Field(discriminator="type")]
 ClientMessage = Subscribe

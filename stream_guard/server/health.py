@@ -19,7 +19,7 @@ _SCHEMA = Path(protocol.__file__).with_name("schema.json")
 
 def health_routes(
     *,
-    hello: Hello,
+    hello: Callable[[], Hello],
     sessions: Callable[[], Sequence[str]],
     stats: Callable[[str], Stats | None],
     stop: Callable[[str], Awaitable[None]],
@@ -28,7 +28,7 @@ def health_routes(
     """Return the routes.
 
     Args:
-        hello: what runs here.
+        hello: what runs here, as it stands now.
         sessions: ids of the running sessions.
         stats: the newest counts of one of them.
         stop: ends one of them.
@@ -42,7 +42,7 @@ def health_routes(
         counts = {session: stats(session) for session in sessions()}
         return JSONResponse(
             {
-                "hello": hello.model_dump(mode="json"),
+                "hello": hello().model_dump(mode="json"),
                 "sessions": {
                     session: count.model_dump(mode="json") if count else None for session, count in counts.items()
                 },

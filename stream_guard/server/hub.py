@@ -65,6 +65,10 @@ class Hub:
         """How many listen."""
         return len(self._clients)
 
+    def greet_with(self, hello: Hello) -> None:
+        """Say this to clients that come from now on."""
+        self._hello = encode(hello)
+
     def publish(self, message: ServerMessage) -> None:
         """Hand a message to every outbox. Encoded once; returns at once."""
         if isinstance(message, Session):

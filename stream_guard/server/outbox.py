@@ -101,7 +101,7 @@ class Outbox:
 
     def _wants(self, kind: str, session: str | None) -> bool:
         wish = self._wish
-        if kind == "hello":
+        if kind in ("hello", "engine"):  # whoever listens must know what gives the scores
             return True
         return (wish.types is None or kind in wish.types) and (wish.sessions is None or session in wish.sessions)
 

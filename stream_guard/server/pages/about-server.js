@@ -17,6 +17,7 @@ export function showModel(element, { model, engine, device, promise }) {
   const preview = model.status === "preview"
     ? "This model is a preview: its error rates are not settled yet, so treat every score as a hint. " : "";
   const measured = promise ? `Measured: ${promise}. ` : "";
-  say(element, `${preview}${measured}Model ${model.name} ${model.version}, on ${engine} (${device}). `
+  const on = engine ? `on ${engine} (${device})` : "and no engine is left to run it";
+  say(element, `${preview}${measured}Model ${model.name} ${model.version}, ${on}. `
     + `Faces need at least ${model.min_face_px} px.`);
 }

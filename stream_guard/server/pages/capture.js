@@ -55,6 +55,7 @@ guard.on("session", (session) => {
   if (!sender || session.session !== sender.session) return;
   if (session.state === "ended") end(["The server ended the session.", session.reason || ""]);
 });
+guard.on("engine", () => showModel(byId("model"), guard.hello));
 guard.on("hello", (hello) => {
   showModel(byId("model"), hello);
   if (unsent) resend();

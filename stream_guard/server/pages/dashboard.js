@@ -26,6 +26,7 @@ guard.on("hello", () => {
   histories.clear(); // After a restart the same id may be another session.
   drawServer();
 });
+guard.on("engine", drawServer);
 for (const name of ["scores", "event", "stats", "session", "status", "stale"]) guard.on(name, soon);
 setInterval(soon, 500);
 addEventListener("resize", soon);
@@ -68,12 +69,14 @@ function hide(id, hidden, text) {
 }
 
 function drawServer() {
-  const { server, engine, device, model, budget_ms: budget, promise } = guard.hello;
-  const facts = [["Server", server], ["Engine", `${engine} on ${device}`], ["Model", `${model.name} ${model.version}`],
+  const { server, engine, device, passed_over: passedOver, model, budget_ms: budget, promise } = guard.hello;
+  const facts = [["Server", server], ["Engine", engine ? `${engine} on ${device}` : "none is left"], ["Model", `${model.name} ${model.version}`],
     ["Smallest face", `${model.min_face_px} px`], ["Budget", `${budget} ms a frame`]];
   byId("server").replaceChildren(...facts.map(([name, value]) => {
     const fact = make("dd", {}, value);
     if (name === "Model" && model.status === "preview") fact.append(make("span", { class: "tag" }, "preview"));
+    if (name === "Engine") fact.append(...passedOver.map((one) => make("span", { class: "passed-over" },
+      `not ${one.name}: ${one.reason}`)));
     if (name === "Model") fact.title = `sha256 ${model.sha256}`;
     return make("div", {}, make("dt", {}, name), fact);
   }));

@@ -71,7 +71,7 @@ export class Guard {
   }
 
   /**
-   * Call back on "hello", "scores", "event", "stats", "session" (with the message), "message" (any of them),
+   * Call back on "hello", "engine", "scores", "event", "stats", "session" (with the message), "message" (any of them),
    * "status" (with the new status) or "stale" (with the View that went stale or came back).
    *
    * @returns {() => void} call it to stop.
@@ -191,6 +191,9 @@ export class Guard {
     if (message.type === "hello") this.#greet(message);
     else if (message.type === "session" || message.type === "scores" || message.type === "stats") {
       this.#view(message.session).receive(message, performance.now());
+    } else if (message.type === "engine") {
+      const { engine, device, passed_over } = message;
+      this.hello = { ...this.hello, engine, device, passed_over };
     } else if (message.type !== "event") return;
     this.#emit(message.type, message);
     this.#emit("message", message);

@@ -4,6 +4,8 @@ from stream_guard.budget.plan import DropCause
 from stream_guard.face import Reason
 from stream_guard.protocol.messages import (
     BudgetReport,
+    Engine,
+    EngineFailure,
     Event,
     FaceReport,
     Hello,
@@ -25,6 +27,11 @@ SERVER = {
         model=ModelReport(name="lite0", version="1", status="preview", sha256="0" * 64, min_face_px=64),
         budget_ms=33.0,
         promise=None,
+    ),
+    "engine": Engine(
+        engine="onnxruntime",
+        device="cpu",
+        passed_over=(EngineFailure(name="tensorrt", reason="the GPU has fallen off the bus"),),
     ),
     "scores": Scores(
         session="c1",

@@ -90,7 +90,8 @@ def test_a_client_gets_what_it_wished_for():
         offer(outbox, kind, f"{kind} c1")
         offer(outbox, kind, f"{kind} c2", session="c2")
     outbox.offer(SERVER["hello"], "hello", 0)
-    assert outbox.take(0) == ["scores c1", "session_ended c1", "hello"]
+    outbox.offer(SERVER["engine"], "engine", 0)
+    assert outbox.take(0) == ["scores c1", "session_ended c1", "hello", "engine"]
 
 
 def test_a_new_wish_forgets_scores_but_no_events():
