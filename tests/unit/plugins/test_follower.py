@@ -1,0 +1,287 @@
+"""The OBS script's own websocket client, against a real server and against bytes."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import io
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.utils import accept_key
+
+from stream_guard.protocol.messages import Hello, ModelReport, Subscribe
+from tests.unit.plugins.conftest import SCRIPT, import_script
+from tests.unit.plugins.fake_obs import FakeObs
+
+pytestmark = pytest.mark.unit
+
+HELLO = Hello(
+    server="stream-guard 0.1.0",
+    engine="onnxruntime",
+    device="cpu",
+    model=ModelReport(name="default", version="0.1.0", status="preview", sha256="0" * 64, min_face_px=56),
+    budget_ms=33,
+).model_dump_json()
+
+
+_SCRIPT = import_script(FakeObs("Call"))
+
+
+class Server:
+    """A websocket server in a thread of its own.
+
+    Attributes:
+        wishes: what clients asked for.
+        headers: ``Host`` and ``Authorization`` of every handshake.
+        goodbye: closing code and reason to answer a client with; None keeps it.
+        status: what refuses the handshake; None lets it through.
+        silent: answer no pings, say nothing.
+    """
+
+    def __init__(self) -> None:
+        self.wishes: list[Subscribe] = []
+        self.headers: list[tuple[str | None, str | None]] = []
+        self.goodbye: tuple[int, str] | None = None
+        self.status: HTTPStatus | None = None
+        self.port = 0
+        self.clients = 0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Listen, on the same port again after the first time."""
+        loop, ready = asyncio.new_event_loop(), threading.Event()
+        end = asyncio.Event()
+
+        async def run() -> None:
+            async with serve(self._talk, "127.0.0.1", self.port, process_request=self._look) as server:
+                self.port = next(iter(server.sockets)).getsockname()[1]
+                ready.set()
+                await end.wait()
+
+        thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+        thread.start()
+        assert ready.wait(10)
+        try:
+            yield
+        finally:
+            loop.call_soon_threadsafe(end.set)
+            thread.join(10)
+            loop.close()
+
+    def _look(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.headers.append((request.headers.get("Host"), request.headers.get("Authorization")))
+        assert request.path == "/ws"
+        return connection.respond(self.status, "no") if self.status else None
+
+    async def _talk(self, client: ServerConnection) -> None:
+        self.clients += 1
+        await client.send(HELLO)
+        self.wishes.append(Subscribe.model_validate_json(await client.recv()))
+        # In three fragments, a ping between them, as a proxy may send it.
+        text = '{"type": "session", "session": "c1", "state": "live"}'
+        await client.send(iter([text[:10], text[10:30], text[30:]]))
+        await (await client.ping())
+        if self.goodbye is not None:
+            await client.close(*self.goodbye)
+        await client.wait_closed()
+
+
+def wait_for(look: Callable[[], object], limit_s: float = 6.0) -> None:
+    end_s = time.monotonic() + limit_s
+    while not look():
+        assert time.monotonic() < end_s, "it did not come about"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def script() -> ModuleType:
+    return import_script(FakeObs("Call"))
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+class Following:
+    """A follower at work."""
+
+    def __init__(self, script: Any, address: str, token: str = "") -> None:
+        self.watch = script.Watch()
+        self.follower = script.Follower(script.parse_address(address, token), self.watch)
+
+    def __enter__(self) -> Following:
+        self.follower.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        began_s = time.monotonic()
+        self.follower.stop()
+        assert not self.follower.is_alive()
+        assert time.monotonic() - began_s < 0.7  # OBS waits for this
+
+    def kind(self) -> str:
+        return str(self.watch.standing(time.monotonic()).kind)
+
+    def problem(self) -> str:
+        return str(self.watch.standing(time.monotonic()).problem)
+
+
+def test_it_greets_subscribes_and_hears(script: ModuleType, server: Server) -> None:
+    with server.running(), Following(script, f"127.0.0.1:{server.port}", "s3cret-token") as following:
+        wait_for(lambda: following.kind() == "starting")
+        assert server.headers == [(f"127.0.0.1:{server.port}", "Bearer s3cret-token")]
+        assert server.wishes == [Subscribe(types=("scores", "session"), max_rate=10)]
+        assert following.watch.server() == "stream-guard 0.1.0 on onnxruntime, model default"
+        assert following.watch.sessions() == ["c1"]
+
+
+def test_it_comes_back_within_three_seconds(script: ModuleType, server: Server) -> None:
+    with server.running():
+        following = Following(script, f"127.0.0.1:{server.port}")
+        following.follower.start()
+        wait_for(lambda: following.kind() == "starting")
+    wait_for(lambda: following.kind() == "lost", 2)
+    wait_for(lambda: following.problem() == f"no answer from 127.0.0.1:{server.port}: does it run?", 2)
+    time.sleep(2.5)  # the wait between attempts has grown to its longest
+    with server.running():
+        wait_for(lambda: following.kind() == "starting", 3)
+        following.follower.stop()
+
+
+def test_a_server_that_falls_silent_counts_as_lost(script: ModuleType) -> None:
+    """It accepts and greets, and then not even a pong comes: a machine that is gone, or a server that hangs."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        following = Following(script, f"127.0.0.1:{listening.getsockname()[1]}")
+        following.follower.start()
+        peer, _ = listening.accept()
+        key = next(
+            line[19:] for line in peer.recv(4096).decode().splitlines() if line.startswith("Sec-WebSocket-Key")
+        )
+        answer = f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: {accept_key(key)}\r\n\r\n"
+        peer.sendall(answer.encode() + Frame(Opcode.TEXT, HELLO.encode()).serialize(mask=False))
+        wait_for(lambda: following.kind() == "no_call")
+        wait_for(lambda: following.kind() == "lost", 3.5)
+        following.follower.stop()
+        peer.close()
+
+
+def test_a_wrong_token_is_said(script: ModuleType, server: Server) -> None:
+    server.goodbye = (4401, "show the server's token")
+    with server.running(), Following(script, f"127.0.0.1:{server.port}") as following:
+        wait_for(lambda: following.problem() == "the server wants its token")
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND])
+def test_a_refusal_is_said(script: ModuleType, server: Server, status: HTTPStatus) -> None:
+    server.status = status
+    words = f"what answers there is not stream-guard, or refuses ({status.value})"
+    with server.running(), Following(script, f"127.0.0.1:{server.port}") as following:
+        wait_for(lambda: following.problem() == words)
+
+
+@settings(deadline=None)
+@given(payload=st.binary(max_size=70_000), cuts=st.lists(st.integers(0, 70_020), max_size=5), final=st.booleans())
+def test_frames_are_taken_however_they_are_cut(payload: bytes, cuts: list[int], final: bool) -> None:
+    data = Frame(Opcode.TEXT, payload, fin=final).serialize(mask=False) + b"\x89\x00"
+    buffer, frames, at = bytearray(), [], 0
+    for cut in [*sorted(cuts), len(data)]:
+        buffer += data[at:cut]
+        at = max(at, cut)
+        while (frame := _SCRIPT.take_frame(buffer)) is not None:
+            frames.append(frame)
+    assert frames == [(final, 1, payload), (True, 9, b"")]
+    assert not buffer
+
+
+def test_a_frame_beyond_all_measure_is_refused(script: ModuleType) -> None:
+    with pytest.raises(script.Refused):
+        script.take_frame(bytearray(b"\x81\x7f" + (1 << 40).to_bytes(8, "big")))
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "secure", "token"),
+    [
+        ("127.0.0.1:8765", "127.0.0.1", 8765, False, ""),
+        (" localhost ", "localhost", 8765, False, ""),
+        ("http://127.0.0.1:9000/overlay?token=abc%2Bdef&size=l", "127.0.0.1", 9000, False, "abc+def"),
+        ("ws://[::1]:8765/ws", "::1", 8765, False, ""),
+        ("https://guard.example", "guard.example", 443, True, ""),
+    ],
+)
+def test_addresses(script: ModuleType, text: str, host: str, port: int, secure: bool, token: str) -> None:
+    address = script.parse_address(text)
+    assert tuple(address) == (host, port, secure, token)
+    assert script.parse_address(text, "other").token == "other"
+    assert not token or token not in str(address)
+
+
+@pytest.mark.parametrize("text", ["", "ftp://127.0.0.1", "127.0.0.1:port", "http://?token=s3cret", "http://[::1"])
+def test_what_is_no_address_is_said_without_the_token(script: ModuleType, text: str) -> None:
+    with pytest.raises(ValueError, match="is no server address") as raised:
+        script.parse_address(text)
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "scores"},
+        {"type": "scores", "session": "c1", "age_ms": 1, "faces": [{"id": 1}]},
+        {"type": "news"},
+        {},
+    ],
+)
+def test_nonsense_does_not_end_the_following(script: ModuleType, message: dict[str, Any]) -> None:
+    watch = script.Watch()
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # what the follower passes over
+        watch.receive(message, 0.0)
+    assert watch.standing(0.0).kind == "lost"
+
+
+def test_many_sessions_do_not_pile_up(script: ModuleType) -> None:
+    watch = script.Watch()
+    for number in range(200):
+        watch.receive({"type": "session", "session": f"c{number}", "state": "ended" if number % 2 else "live"}, 0.0)
+    assert len(watch._calls) == 64
+
+
+def test_the_map_shows_boxes_in_the_colours_of_their_states(script: ModuleType) -> None:
+    face_map = script.FaceMap(script.DEFAULTS)
+    box = {"authentic": (0.0, 0.0, 0.5, 0.5), "synthetic": (0.5, 0.5, 0.7, 0.9)}
+    faces = tuple(script.Face(1, state, 0.5, None, (), where) for state, where in box.items())
+    face_map.draw(script.Standing("faces", faces))
+    picture = Image.open(io.BytesIO(Path(face_map.path).read_bytes())).convert("RGBA")
+    assert picture.size == (160, 90)
+    assert picture.getpixel((40, 20)) == (0, 158, 115, 255)
+    assert picture.getpixel((159, 89)) == (213, 94, 0, 255)
+    assert picture.getpixel((120, 20)) == (16, 20, 26, 170)
+    face_map.draw(script.Standing("stale", faces))
+    picture = Image.open(io.BytesIO(Path(face_map.path).read_bytes())).convert("RGBA")
+    assert picture.getpixel((40, 20)) == (140, 148, 158, 255)
+    face_map.remove()
+    assert not Path(face_map.path).parent.exists()
+
+
+def test_it_is_python_3_6_and_the_standard_library_alone() -> None:
+    tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 6))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in names} - {"obspython"} <= set(sys.stdlib_module_names)
