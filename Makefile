@@ -22,6 +22,7 @@ check: setup-test  ## Style, types and layers only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy plugins/obs/stream_guard_obs.py
 	$(BIN)/lint-imports
 
 setup: $(VENV)/.demo

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs the programs that tests drive: a browser, ffmpeg as a sender, a screen, a tracer, a C compiler. Only where that can be done
-# without asking: as root on Debian. Elsewhere the tests that need them skip and say so.
+# Installs the programs that tests drive: a browser, OBS Studio, ffmpeg as a sender, a screen, a tracer, a C compiler.
+# Only where that can be done without asking: as root on Debian. Elsewhere the tests that need them skip and say so.
 set -eu
 
 wanted=""
 command -v chromium >/dev/null 2>&1 || wanted="$wanted chromium"
+command -v obs >/dev/null 2>&1 || wanted="$wanted obs-studio"
 command -v strace >/dev/null 2>&1 || wanted="$wanted strace"
 command -v Xvfb >/dev/null 2>&1 || wanted="$wanted xvfb"
 command -v ffmpeg >/dev/null 2>&1 || wanted="$wanted ffmpeg"
