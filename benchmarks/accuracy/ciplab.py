@@ -185,8 +185,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _detector(start: str, options: argparse.Namespace) -> Detector:
     import torch
 
-    from stream_guard.training.network import Detector
     from stream_guard.training.checkpoint import load_detector
+    from stream_guard.training.network import Detector
 
     if start == "checkpoint":
         return load_detector(options.start)

@@ -192,6 +192,8 @@ def main() -> None:
                 continue
             for name, looks in found.items():
                 seen.setdefault(name, []).extend(looks)
+    if "as it is" not in seen:
+        sys.exit(f"no face was found in the clips of {options.data}")
     plain = seen.pop("as it is")
     sets = {name: looks if name == "bitrate" else plain + looks for name, looks in seen.items()}
     sets["turned"] = by_turn(plain)

@@ -1,7 +1,7 @@
 """Hold the probabilities a model gives against what was true: frames and clips of footage, and held-out stills.
 
 ``python -m benchmarks.accuracy.reliability --data videos/labels.csv --json out.json --picture out.png``
-With ``--shard`` (prepared faces, see ``stream-guard train``; needs torch) also the stills it was calibrated on.
+With ``--shard`` and ``--reconstructions`` (of ``stream-guard train``; needs torch) also the held-out stills.
 """
 
 from __future__ import annotations
@@ -41,14 +41,15 @@ def clips(footage: list[Footage]) -> Halves:
     return real, fake
 
 
-def stills(shard: Path, model: Path | None) -> Halves:
+def stills(shard: Path, reconstructions: Path, model: Path | None) -> Halves:
     """Return the calibrated logits of held-out stills and their forged twins."""
     from stream_guard.training.dataset import Recipe
     from stream_guard.training.release import held_out_logits
 
     onnx, manifest = store.open_model(model) if model else store.default_model()
     with loaded(onnx, manifest) as engine:
-        halves = held_out_logits(predictor(engine), shard, Recipe(size=manifest.size, margin=manifest.margin))
+        recipe = Recipe(size=manifest.size, margin=manifest.margin, grid=manifest.size // 16)
+        halves = held_out_logits(predictor(engine), shard, recipe, reconstructions)
     bias, temperature = manifest.calibration.bias, manifest.calibration.temperature
     real, fake = ((half.astype(np.float64) - bias) / temperature for half in halves)
     return real, fake
@@ -82,11 +83,14 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="ONNX file; the default model otherwise")
     parser.add_argument("--landmarker", type=Path, help="face_landmarker.task")
     parser.add_argument("--shard", type=Path, help="prepared faces; needs torch")
+    parser.add_argument("--reconstructions", type=Path, help="the same faces drawn anew; with --shard")
     parser.add_argument("--rate", type=float, default=RATE, help="frames a second")
     parser.add_argument("--cache", type=Path, help="keep what was seen in this JSON file")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
+    if options.shard and not options.reconstructions:
+        parser.error("--shard needs --reconstructions")
     _, footage = watch_all(options.data, options.model, options.landmarker, rate=options.rate, cache=options.cache)
     # Frames of a clip share what the model gets wrong: as samples, there are no more of them than clips.
     in_a_look = sum(int(one.judged.sum()) for one in footage) / len(footage)
@@ -95,7 +99,7 @@ def main() -> None:
         "clips": reliability(*clips(footage)),
     }
     if options.shard:
-        found["held-out stills"] = reliability(*stills(options.shard, options.model))
+        found["held-out stills"] = reliability(*stills(options.shard, options.reconstructions, options.model))
     for name, one in found.items():
         print(f"{name}: ECE {one.ece:.3f}, Brier {one.brier:.3f}, log loss {one.log_loss:.3f}")
         for b in one.bins:

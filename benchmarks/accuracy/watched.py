@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from stream_guard.errors import UnsupportedMedia
@@ -52,4 +53,11 @@ def watch_all(
         for clip in clips
         if (name := f"{clip.path.resolve()} {clip.region}") in seen
     ]
-    return manifest, [one for one in found if one.judged.any()]
+    usable = [one for one in found if one.judged.any()]
+    labels = {one.clip.label for one in usable}
+    if labels != {"real", "fake"}:
+        found_in = ", ".join(sorted(labels)) or "none"
+        sys.exit(f"real and fake clips with a face that can be judged are needed; {data} has: {found_in}")
+            f"a face that can be judged is needed in real and in fake clips of {data}; found: {labels or 'none'}"
+        )
+    return manifest, usable
