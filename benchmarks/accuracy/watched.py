@@ -58,6 +58,4 @@ def watch_all(
     if labels != {"real", "fake"}:
         found_in = ", ".join(sorted(labels)) or "none"
         sys.exit(f"real and fake clips with a face that can be judged are needed; {data} has: {found_in}")
-            f"a face that can be judged is needed in real and in fake clips of {data}; found: {labels or 'none'}"
-        )
     return manifest, usable
