@@ -20,6 +20,7 @@ from stream_guard.frame import Frame
 from stream_guard.sources.addresses import only_loopback
 from stream_guard.sources.base import Source, Transport
 from stream_guard.sources.colour import shown_size, to_rgb
+from stream_guard.sources.decoding import MAX_PIXELS, DecodeQueue, bound_receivers
 from stream_guard.sources.dtls import accept_rsa_peers
 from stream_guard.sources.handover import Handover
 from stream_guard.sources.rates import Rate
@@ -35,9 +36,6 @@ _CLOSE_LIMIT_S = 2.0
 _MAX_CANDIDATES = 100
 """A connection that took what its peer trickles without end would probe addresses without end."""
 
-_MAX_PIXELS = 8192 * 4320
-"""8K and a little. Both codecs allow 16383x16383, which is 800 MB a picture in RGB."""
-
 
 class ReceivingSource(Source):
     """What all sources share whose frames come through a `Receiver`; `open` makes it."""
@@ -50,7 +48,7 @@ class ReceivingSource(Source):
         if self._receiver is None:
             raise RuntimeError("open the source first")
         frame = await self._receiver.frames.get()
-        self.overwritten = self._receiver.frames.overwritten
+        self.overwritten = self._receiver.frames.overwritten + self._receiver.passed_over
         return frame
 
     def transport(self) -> Transport:
@@ -63,6 +61,7 @@ class Receiver:
 
     aiortc queues what it decodes without a bound (a reader of 200 ms a frame was 6.7 s behind after 8 s), so
     the track is emptied as it fills, into one slot where the newest frame wins. Audio is decoded and dropped.
+    What waits to be decoded is bounded, too: see `stream_guard.sources.decoding`.
 
     Attributes:
         connection: for whoever does the signalling.
@@ -79,6 +78,7 @@ class Receiver:
         self._connect_limit_s = connect_limit_s
         self._timeline = Timeline(live=True)
         self._tasks: list[asyncio.Task[None]] = []
+        self._queues: list[DecodeQueue] = []
         self._candidates = 0
         self._sequence = 0
         self._pictures = Rate()
@@ -91,10 +91,16 @@ class Receiver:
 
     async def gather(self, description: RTCSessionDescription) -> str:
         """Set our description, wait for all our candidates, and return it with them."""
+        self._queues = bound_receivers(self.connection, clock=self._clock, refuse=self.frames.end)
         with only_loopback(self._loopback_only):
             await self.connection.setLocalDescription(description)
         self._start(self._watch(), "webrtc watch")
         return str(self.connection.localDescription.sdp)
+
+    @property
+    def passed_over(self) -> int:
+        """How many pictures came but were never decoded."""
+        return sum(waiting.passed_over for waiting in self._queues)
 
     def add_later(self, candidates: tuple[tuple[str, str], ...]) -> None:
         """Add (media id, candidate) pairs without waiting for the look-up of mDNS names.
@@ -166,7 +172,7 @@ class Receiver:
         stamp_s = (
             None if picture.pts is None or picture.time_base is None else float(picture.pts * picture.time_base)
         )
-        if picture.width * picture.height > _MAX_PIXELS:
+        if picture.width * picture.height > MAX_PIXELS:
             size = f"{picture.width}x{picture.height}"
             self.frames.end(UnsupportedMedia(f"the picture is too large: {size}; 8K is the most that is taken"))
             return

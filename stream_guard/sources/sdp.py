@@ -27,6 +27,9 @@ _DECODABLE = ("VP8", "H264")
 _MAX_SECTIONS = 16
 """Media sections of an offer. Each one costs a thread once media flows; senders have two or three."""
 
+_MAX_CANDIDATES = 100
+"""Of an offer. Each one is probed; a peer with several networks has a dozen."""
+
 _NOT_CODECS = ("RTX", "RED", "ULPFEC", "FLEXFEC-03")
 
 
@@ -101,18 +104,23 @@ def set_candidates_aside(offer: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     Candidates behind mDNS names (browsers hide addresses so when only a screen is shared) take aiortc a second
     to look up, so they are returned to be added later. ``a=end-of-candidates`` goes too: together with no
     candidates, as OBS from 30.2 offers, it would make ICE give up before the peer's own checks arrive.
+    Candidates beyond the hundredth are left out as well.
 
     Returns:
         The offer without them, and (media id, what follows ``a=candidate:``) of each.
     """
     ends = "\r\n" if "\r\n" in offer else "\n"
     aside: list[tuple[str, str]] = []
+    candidates = 0
     kept: list[str] = []
     lines = offer.split(ends)
     for section in [*_session(lines), *_sections(lines)]:
         mid = _mid(section)
         for line in section:
             value = line.removeprefix("a=candidate:")
+            candidates += value != line
+            if value != line and candidates > _MAX_CANDIDATES:
+                continue
             if value != line and value.split()[4:5] and value.split()[4].endswith(".local"):
                 aside.append((mid, value))
             elif line.rstrip() != "a=end-of-candidates":

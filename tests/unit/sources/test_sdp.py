@@ -91,6 +91,14 @@ def test_mdns_candidates_and_the_end_are_set_aside() -> None:
     assert aside == (("1", hidden.removeprefix("a=candidate:")),)
 
 
+def test_candidates_beyond_the_hundredth_are_left_out() -> None:
+    many = [f"a=candidate:{n} 1 udp 1 127.0.0.1 {1024 + n} typ host" for n in range(150)]
+    hidden = [f"a=candidate:{n} 1 udp 1 {n}.local 9 typ host" for n in range(150)]
+    kept, aside = set_candidates_aside(text(HEAD, [*VIDEO, *many[:60], *hidden, *many[60:]]))
+    assert kept.count("a=candidate:") == 60
+    assert len(aside) == 40
+
+
 def test_which_codec_a_sender_uses() -> None:
     assert video_codec(text(HEAD, AUDIO, VIDEO)) == "VP8"
     turned = [VIDEO[0].replace("96 97 102", "97 102 96"), *VIDEO[1:]]
