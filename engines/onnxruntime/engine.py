@@ -14,6 +14,7 @@ from engines.onnxruntime.reshape import with_input_shape
 from stream_guard.errors import EngineError, EngineUnavailable
 from stream_guard.inference.cores import physical_cores
 from stream_guard.inference.engine import Engine, EngineOptions, Network, Prediction, Probe
+from stream_guard.inference.precision import chosen_precision
 from stream_guard.inference.shapes import check_batch, check_graph, one_line, prediction
 from stream_guard.models.manifest import Manifest
 
@@ -23,7 +24,7 @@ _ERRORS_ONLY = 3
 
 
 class OnnxRuntimeEngine(Engine):
-    """The model on the CPU, in float32, by one session that takes every batch size."""
+    """The model on the CPU, in float32 or as a quantised file says, by one session for every batch size."""
 
     name: ClassVar[str] = "onnxruntime"
 
@@ -42,12 +43,13 @@ class OnnxRuntimeEngine(Engine):
         """Open the file and run it at batch 1 and at the largest.
 
         Raises:
-            EngineUnavailable: onnxruntime does not load here.
+            EngineUnavailable: onnxruntime does not load here, or does not offer this precision.
             EngineError: the file is damaged, or is not what the manifest says.
         """
         self.close()
         session = _open(str(model), options.threads)
         check_graph(manifest, _ports(session.get_inputs()), _ports(session.get_outputs()))
+        chosen_precision(options.precision, manifest, engine=self.name, offers=("fp32", "int8"))
         self._size, self._max_batch = manifest.size, options.max_batch
         self._outputs = ["logits"] if manifest.patch_grid is None else ["logits", "patches"]
         self._session = session

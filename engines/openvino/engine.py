@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.openvino.library import load_library
+from engines.openvino.graph import Graph, Runner
 from engines.openvino.probe import probe
-from stream_guard.errors import EngineError, EngineUnavailable
-from stream_guard.inference.cores import physical_cores
-from stream_guard.inference.engine import Engine, EngineOptions, Network, Prediction, Probe
-from stream_guard.inference.shapes import check_batch, check_graph, one_line, prediction
+from stream_guard.errors import EngineError
+from stream_guard.inference.engine import Engine, EngineOptions, Network, Precision, Prediction, Probe
+from stream_guard.inference.precision import chosen_precision
+from stream_guard.inference.shapes import check_batch, check_graph, prediction
 from stream_guard.models.manifest import Manifest
 
 __all__ = ["OpenVinoEngine"]
@@ -29,12 +29,15 @@ batch of 4 as in one of 8, 16 or 32, so there is no use in larger ones; each tak
 
 
 class OpenVinoEngine(Engine):
-    """The model on the CPU, in float32, compiled for a few batch sizes."""
+    """The model on the CPU, compiled for a few batch sizes.
+
+    In float32; in bfloat16 but for the first stage, where the CPU has it; or as a quantised file says.
+    """
 
     name: ClassVar[str] = "openvino"
 
     def __init__(self) -> None:
-        self._requests: dict[int, Any] = {}
+        self._runners: dict[int, Runner] = {}
         self._outputs: list[int] = []
         self._manifest: Manifest | None = None
         self._max_batch = 0
@@ -48,22 +51,24 @@ class OpenVinoEngine(Engine):
         """Compile the file for each batch size and run each once.
 
         Raises:
-            EngineUnavailable: openvino does not load here.
+            EngineUnavailable: openvino does not load here, or does not offer this precision.
             EngineError: the file is damaged, or is not what the manifest says.
         """
         self.close()
-        core, graph = _read(model)
-        check_graph(manifest, _ports(graph.inputs), _ports(graph.outputs))
-        names = [port.get_names() for port in graph.outputs]
+        graph = Graph(model)
+        check_graph(manifest, graph.inputs, graph.outputs)
+        precision = chosen_precision(options.precision, manifest, engine=self.name, offers=_offers(graph))
         wanted = ["logits"] if manifest.patch_grid is None else ["logits", "patches"]
-        self._outputs = [next(i for i, known in enumerate(names) if name in known) for name in wanted]
+        self._outputs = [graph.position(name) for name in wanted]
         self._manifest, self._max_batch = manifest, options.max_batch
+        lower = precision == "bf16"
         try:
             for faces in _BATCHES:
                 if faces <= options.max_batch:
                     shape = (faces, manifest.size, manifest.size, 3)
-                    self._requests[faces] = _compile(core, graph, shape, options.threads, model.name)
-                    _run(self._requests[faces], np.zeros(shape, dtype=np.uint8))
+                    self._runners[faces] = graph.compiled(
+                        shape, threads=options.threads, precision="bf16" if lower else "f32", exact_start=lower
+                    )
             self.infer(np.zeros((options.max_batch, manifest.size, manifest.size, 3), dtype=np.uint8))
         except EngineError:
             self.close()
@@ -80,8 +85,8 @@ class OpenVinoEngine(Engine):
             answers.append(np.empty((faces, grid, grid), dtype=np.float32))
         done = 0
         while done < faces:
-            part = next(size for size in self._requests if size <= faces - done)
-            outputs = _run(self._requests[part], batch[done : done + part])
+            part = next(size for size in self._runners if size <= faces - done)
+            outputs = self._runners[part].run(batch[done : done + part])
             for index, answer in zip(self._outputs, answers, strict=True):
                 answer[done : done + part] = outputs[index].data
             done += part
@@ -89,7 +94,7 @@ class OpenVinoEngine(Engine):
 
     def close(self) -> None:
         """Free the compiled graphs."""
-        self._requests = {}
+        self._runners = {}
         self._manifest = None
 
     @classmethod
@@ -103,67 +108,21 @@ class OpenVinoEngine(Engine):
             EngineUnavailable: openvino does not load here.
             EngineError: the file cannot be read, or cannot take this shape.
         """
-        core, graph = _read(path)
+        graph = Graph(path)
         if len(graph.inputs) != 1:
             raise EngineError(f"{path.name} has {len(graph.inputs)} inputs instead of one")
-        request = _compile(core, graph, input_shape, threads, path.name, exact=False)
+        precision = "bf16" if graph.fast_bfloat16 else "f32"
+        runner = graph.compiled(input_shape, threads=threads, precision=precision)
 
         def run(tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
             if tensor.shape != input_shape:
                 raise EngineError(f"{path.name} was opened for {input_shape}, not {tensor.shape}")
-            return [output.data.copy() for output in _run(request, tensor)]
+            return [output.data.copy() for output in runner.run(tensor)]
 
         run(np.zeros(input_shape, dtype=np.float32))
         return run
 
 
-def _read(path: Path) -> tuple[Any, Any]:
-    """Return OpenVINO's core and the file as its graph."""
-    try:
-        core = load_library().Core()
-    except ImportError as error:
-        raise EngineUnavailable(f"openvino does not load: {error}") from error
-    try:
-        return core, core.read_model(path)
-    except Exception as error:  # OpenVINO raises plain RuntimeError and others
-        raise EngineError(f"openvino cannot open {path.name}: {one_line(error)}") from error
-
-
-def _compile(core: Any, graph: Any, shape: tuple[int, ...], threads: int, name: str, *, exact: bool = True) -> Any:
-    """Return a request for the graph at one input shape; where not exact, in bfloat16 if the CPU has it."""
-    settings = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": "1",
-        "INFERENCE_NUM_THREADS": threads or physical_cores(),
-        # A thread pinned to a core waits for whoever else runs there, such as the tracker: 5 % dearer when
-        # the machine is busy, no gain when it is not.
-        "ENABLE_CPU_PINNING": False,
-    }
-    if exact:
-        # CPUs with AVX-512 BF16 compute in bfloat16 unasked, and then no longer agree with other engines.
-        settings["INFERENCE_PRECISION_HINT"] = "f32"
-    try:
-        graph.reshape({graph.inputs[0]: shape})
-        return core.compile_model(graph, "CPU", settings).create_infer_request()
-    except Exception as error:
-        raise EngineError(f"openvino cannot compile {name} for {shape}: {one_line(error)}") from error
-
-
-def _run(request: Any, tensor: NDArray[Any]) -> list[Any]:
-    """Run one request on memory that is not copied; its outputs stand until the next run."""
-    try:
-        request.infer({0: tensor}, share_inputs=True)
-    except Exception as error:
-        raise EngineError(f"openvino failed: {one_line(error)}") from error
-    return list(request.output_tensors)
-
-
-def _ports(ports: list[Any]) -> list[tuple[str, list[int | None]]]:
-    """Return name and shape; None where a dimension is open."""
-    return [
-        (
-            port.get_any_name(),
-            [size.get_length() if size.is_static else None for size in port.get_partial_shape()],
-        )
-        for port in ports
-    ]
+def _offers(graph: Graph) -> tuple[Precision, ...]:
+    """Return what can be computed in here, the fastest first."""
+    return ("bf16", "fp32", "int8") if graph.fast_bfloat16 else ("fp32", "int8")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.inference.engine import Engine, EngineOptions
+from stream_guard.inference.engine import Engine, EngineOptions, Precision
 from stream_guard.inference.registry import choose
 from stream_guard.models.manifest import Manifest
 
@@ -22,23 +22,29 @@ _BATCH = 16
 
 
 @contextmanager
-def loaded(model: Path, manifest: Manifest) -> Iterator[Engine]:
-    """Load a model into the best engine here, and close it afterwards. Both belong to the thread that calls.
+def loaded(
+    model: Path, manifest: Manifest, *, engine: str = "auto", precision: Precision | None = None
+) -> Iterator[Engine]:
+    """Load a model into an engine, and close it afterwards. Both belong to the thread that calls.
 
     Args:
         model: the ONNX file.
         manifest: what it expects and returns.
+        engine: its name, or ``auto`` for the best one here.
+        precision: what to compute in; float32 (INT8 for a quantised model) where not given, so that figures do
+            not depend on what the CPU can do.
 
     Raises:
         EngineUnavailable: no engine can run here.
         EngineError: the engine cannot read the file.
     """
-    engine = choose()()
-    engine.load(model, manifest, EngineOptions(max_batch=_BATCH))
+    usual: Precision = "int8" if manifest.quantised_on else "fp32"
+    runner = choose(engine)()
+    runner.load(model, manifest, EngineOptions(max_batch=_BATCH, precision=precision or usual))
     try:
-        yield engine
+        yield runner
     finally:
-        engine.close()
+        runner.close()
 
 
 def predictor(engine: Engine) -> Predictor:

@@ -9,7 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream_guard.errors import ModelError
 
-__all__ = ["AlarmRate", "Calibration", "DataSet", "Independence", "Manifest", "Measurement", "Threshold"]
+__all__ = [
+    "AlarmRate",
+    "Calibration",
+    "DataSet",
+    "Independence",
+    "Manifest",
+    "Measurement",
+    "PrecisionCost",
+    "Threshold",
+]
 
 
 class _Strict(BaseModel):
@@ -76,6 +85,18 @@ class Measurement(_Strict):
     command: str
 
 
+class PrecisionCost(_Strict):
+    """What computing in less than float32 costs: float32's clip AUC minus this precision's, on the same clips."""
+
+    precision: Literal["fp16", "bf16", "int8"]
+    engine: str = Field(description="which engine computed it, and where")
+    auc_loss: float
+    low: float = Field(description="95 % bootstrap interval, clips drawn in pairs")
+    high: float
+    on: str = Field(description="the clips, in words")
+    command: str
+
+
 class Manifest(_Strict):
     """The JSON file beside an ONNX file, same stem.
 
@@ -105,7 +126,14 @@ class Manifest(_Strict):
     data_sha256: str = Field("", description="digest of the list of training files")
     made_by: str = Field(description="the command")
     measured: tuple[Measurement, ...] = ()
+    precisions: tuple[PrecisionCost, ...] = Field((), description="those whose cost was measured")
+    quantised_on: str = Field("", description="the calibration set of an INT8 graph, in words; empty otherwise")
     limits: tuple[str, ...] = Field((), description="what it is known not to do, in plain words")
+
+    def harmless_precisions(self, most: float) -> set[str]:
+        """Return the precisions below float32 that were measured and cost at most so much AUC, on every engine."""
+        known: set[str] = {cost.precision for cost in self.precisions}
+        return known - {cost.precision for cost in self.precisions if cost.auc_loss > most}
 
     @classmethod
     def read(cls, path: Path) -> Manifest:

@@ -26,7 +26,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.errors import EngineError
-from stream_guard.inference.engine import Engine, EngineOptions, Prediction, Probe
+from stream_guard.inference.engine import Engine, EngineOptions, Precision, Prediction, Probe
 from stream_guard.models.manifest import Manifest
 from stream_guard.testing.engines import make_model
 
@@ -61,8 +61,16 @@ class EngineContract:
 
     engine: ClassVar[type[Engine]]
 
+    precision: ClassVar[Precision] = "fp32"
+    """What it is to compute in."""
+
     tolerance: ClassVar[float] = 1e-3
     """How far logits and patches may be from the expected ones. Less than float32 needs more."""
+
+    @classmethod
+    def options(cls, max_batch: int) -> EngineOptions:
+        """Return what the engine is loaded with."""
+        return EngineOptions(threads=1, max_batch=max_batch, precision=cls.precision)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -81,7 +89,7 @@ class EngineContract:
     def loaded(cls, model: tuple[Path, Manifest]) -> Iterator[Engine]:
         """An engine that is ready."""
         engine = cls.engine()
-        engine.load(*model, EngineOptions(threads=1, max_batch=MAX_BATCH))
+        engine.load(*model, cls.options(MAX_BATCH))
         yield engine
         engine.close()
 
@@ -192,7 +200,7 @@ class EngineContract:
         with pytest.raises(EngineError):
             engine.infer(faces(1, manifest.size))
         engine.close()
-        engine.load(path, manifest, EngineOptions(threads=1, max_batch=1))
+        engine.load(path, manifest, self.options(1))
         engine.infer(faces(1, manifest.size))
         engine.close()
         engine.close()
@@ -203,7 +211,7 @@ class EngineContract:
         path, manifest = model
         engine = self.engine()
         for max_batch in (1, 3):
-            engine.load(path, manifest, EngineOptions(threads=1, max_batch=max_batch))
+            engine.load(path, manifest, self.options(max_batch))
             batch = faces(max_batch, manifest.size)
             np.testing.assert_allclose(engine.infer(batch).logits, loaded.infer(batch).logits, rtol=0, atol=1e-4)
         engine.close()
@@ -217,7 +225,7 @@ class EngineContract:
         for wrong in (tmp_path / "absent.onnx", cut, text):
             engine = self.engine()
             with pytest.raises(EngineError) as caught:
-                engine.load(wrong, manifest, EngineOptions(threads=1, max_batch=1))
+                engine.load(wrong, manifest, self.options(1))
             assert "\n" not in str(caught.value)
             engine.close()
 
@@ -226,7 +234,7 @@ class EngineContract:
         for change in ({"size": manifest.size + 32}, {"patch_grid": (manifest.patch_grid or 4) + 1}):
             engine = self.engine()
             with pytest.raises(EngineError):
-                engine.load(path, manifest.model_copy(update=change), EngineOptions(threads=1, max_batch=1))
+                engine.load(path, manifest.model_copy(update=change), self.options(1))
             engine.close()
 
     def test_lives_on_any_one_thread(self, model: tuple[Path, Manifest], loaded: Engine) -> None:
@@ -236,7 +244,7 @@ class EngineContract:
         def life() -> NDArray[np.float32]:
             assert threading.current_thread() is not threading.main_thread()
             engine = self.engine()
-            engine.load(path, manifest, EngineOptions(threads=1, max_batch=2))
+            engine.load(path, manifest, self.options(2))
             answer = engine.infer(batch).logits
             engine.close()
             return answer
