@@ -1,0 +1,130 @@
+"""The model on an NVIDIA GPU by TensorRT."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.cuda.device import Device
+from engines.cuda.library import load_library as load_cuda
+from engines.tensorrt.build import BATCHES
+from engines.tensorrt.check import check_answers
+from engines.tensorrt.compile import compiled, key_for, plan_for, plan_store
+from engines.tensorrt.library import Library, load_library
+from engines.tensorrt.network import Computed, computed
+from engines.tensorrt.plan import PlanKey, PlanStore
+from engines.tensorrt.probe import capability_name, check_gpu, probe
+from engines.tensorrt.runtime import PlanRefused
+from engines.tensorrt.session import Session
+from stream_guard.errors import EngineError, ModelError
+from stream_guard.inference.engine import Engine, EngineOptions, Prediction, Probe
+from stream_guard.inference.shapes import check_batch, prediction
+from stream_guard.models.manifest import Manifest
+
+__all__ = ["TensorRTEngine"]
+
+_log = logging.getLogger(__name__)
+
+
+class TensorRTEngine(Engine):
+    """The model on the first NVIDIA GPU, in half precision unless another one is asked for."""
+
+    name: ClassVar[str] = "tensorrt"
+
+    def __init__(self) -> None:
+        self._device: Device | None = None
+        self._session: Session | None = None
+        self._manifest: Manifest | None = None
+        self._max_batch = 0
+
+    @classmethod
+    def probe(cls) -> Probe:
+        """Say whether TensorRT can run here."""
+        return probe()
+
+    def load(self, model: Path, manifest: Manifest, options: EngineOptions) -> None:
+        """Take the GPU, find or build the plan, warm it up and check its answers.
+
+        The first time this takes seconds, with TensorRT minutes; then the plan is in the cache.
+
+        Raises:
+            EngineUnavailable: TensorRT or a GPU is missing, too old, or cannot compute in this precision.
+            EngineError: the file is damaged or not what the manifest says, or the GPU is out of memory or fails.
+            EngineLost: the GPU is gone.
+        """
+        self.close()
+        library, precision = load_library(), computed(options.precision)
+        try:
+            self._device = device = Device.open()
+            check_gpu(library, device.name, device.capability, int(load_cuda().get_driver_version()))
+            store = _store()
+            key = key_for(library, model, precision, capability=capability_name(device.capability), gpu=device.name)
+            self._manifest, self._max_batch = manifest, options.max_batch
+            self._session = self._open(library, device, key, model, manifest, store)
+            self._check(model, precision)
+        except BaseException:
+            self.close()
+            raise
+
+    def infer(self, batch: NDArray[np.uint8]) -> Prediction:
+        """Run the model; see `Engine.infer`."""
+        if self._session is None or self._manifest is None:
+            raise EngineError("tensorrt holds no model: call load first, and nothing after close")
+        check_batch(batch, size=self._manifest.size, max_batch=self._max_batch)
+        largest = BATCHES[-1]
+        parts = [self._session.run(batch[start : start + largest]) for start in range(0, len(batch), largest)]
+        outputs = parts[0] if len(parts) == 1 else {
+            name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+        }  # fmt: skip
+        patches = outputs["patches"] if self._manifest.patch_grid is not None else None
+        return prediction(outputs["logits"], patches, faces=len(batch))
+
+    def close(self) -> None:
+        """Free the plan, then the GPU."""
+        session, self._session = self._session, None
+        device, self._device = self._device, None
+        self._manifest = None
+        if session is not None:
+            session.close()
+        if device is not None:
+            device.close()
+
+    def _open(
+        self, library: Library, device: Device, key: PlanKey, model: Path, manifest: Manifest, store: PlanStore
+    ) -> Session:
+        """Return the plan, ready to run; one that TensorRT refuses is built anew, once."""
+        gpu = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
+        kernels = f"{key.stem()}-{gpu}.kernels"
+        largest = min(self._max_batch, BATCHES[-1])
+
+        def session(plan: bytes | None) -> Session:
+            assert plan is not None
+            kept = store.read(kernels)
+            return Session(library, device, plan, size=manifest.size, max_batch=largest, compiled=kept)
+
+        try:
+            ready = session(plan_for(library, key, model, manifest, store).plan)
+        except PlanRefused as error:
+            ready = session(compiled(library, key, model, manifest, store, why=str(error)).plan)
+        if content := ready.compiled():
+            try:
+                store.write(kernels, content)
+            except EngineError as error:
+                _log.warning("%s; kernels will be compiled again next time", error)
+        return ready
+
+    def _check(self, model: Path, precision: Computed) -> None:
+        assert self._manifest is not None
+        check_answers(self.infer, model, self._manifest, precision, max_batch=self._max_batch)
+
+
+def _store() -> PlanStore:
+    try:
+        return plan_store()
+    except ModelError as error:
+        raise EngineError(str(error)) from error
