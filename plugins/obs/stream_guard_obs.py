@@ -1110,7 +1110,11 @@ class Plugin:
             self._following = following
             self._stop_following()
             self._follow(options)
-        self.ready = self.ready or bool(obs.obs_frontend_get_scene_names())  # added by hand to an OBS that runs
+        self.begin()
+
+    def begin(self) -> None:
+        """Set to work, if OBS has its scenes by now. User interface thread."""
+        self.ready = bool(obs.obs_frontend_get_scene_names())
         self.arrange()
 
     def arrange(self) -> None:
@@ -1130,17 +1134,10 @@ class Plugin:
 
     def tick(self, now_s: float) -> None:
         """Show how things stand, and notice alarms. Graphics thread: nothing here may wait."""
-        if not self.ready:
-            return
-        standing = self._seen(now_s)
-        if not self._removed and not self._repaint(standing):
-            self.ask(self.arrange)  # somebody has deleted a part
-        change = self.alarm.feed(now_s, self._is_alarming(standing, now_s), self.options)
-        if change == "begin":
-            reason = self._reason(standing)
-            self.ask(lambda: self._response.begin(self.options, reason))
-        elif change == "end":
-            self.ask(self._response.end)
+        if self.ready:
+            self._show(now_s)
+        else:
+            self.ask(self.begin)  # OBS may have told of its scenes before it listened to us
         if self._jobs and now_s - self._asked_s > 0.5:
             self._call_ui(now_s)
 
@@ -1232,6 +1229,17 @@ class Plugin:
         score = "" if face.authenticity is None else ", authenticity %d %%" % round(face.authenticity * 100)
         words = WORDS.get(face.state, face.state).lower()
         return "face %d of %s is %s%s" % (face.id, standing.session, words, score)
+
+    def _show(self, now_s: float) -> None:
+        standing = self._seen(now_s)
+        if not self._removed and not self._repaint(standing):
+            self.ask(self.arrange)  # somebody has deleted a part
+        change = self.alarm.feed(now_s, self._is_alarming(standing, now_s), self.options)
+        if change == "begin":
+            reason = self._reason(standing)
+            self.ask(lambda: self._response.begin(self.options, reason))
+        elif change == "end":
+            self.ask(self._response.end)
 
     def _is_alarming(self, standing: Standing, now_s: float) -> Optional[bool]:
         """Return what the alarm is fed with. A rehearsal ends even where nobody can say how things are."""
@@ -1439,7 +1447,9 @@ def script_defaults(settings: Any) -> None:
 
 
 def script_load(settings: Any) -> None:
-    """Begin. OBS has no scenes yet when it starts."""
+    """Begin anew: OBS keeps the module when it changes to another collection and back."""
+    global plugin
+    plugin = Plugin()
     obs.obs_frontend_add_event_callback(on_event)
     obs.timer_add(on_timer, TICK_MS)
     for name, title, callback in (
@@ -1480,8 +1490,7 @@ def on_event(event: int) -> None:
     ):
         plugin.forget_scenes()
     elif event in (obs.OBS_FRONTEND_EVENT_FINISHED_LOADING, obs.OBS_FRONTEND_EVENT_SCENE_COLLECTION_CHANGED):
-        plugin.ready = True
-        plugin.arrange()
+        plugin.begin()
     elif event in (obs.OBS_FRONTEND_EVENT_SCENE_CHANGED, obs.OBS_FRONTEND_EVENT_PROFILE_CHANGED):
         plugin.arrange()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.unit.plugins.fake_obs import FakeObs, Settings
+from tests.unit.plugins.server import make_scores
 
 SCRIPT = Path(__file__).parents[3] / "plugins" / "obs" / "stream_guard_obs.py"
 
@@ -108,20 +109,4 @@ def hello() -> dict[str, Any]:
 
 @pytest.fixture
 def scores() -> Callable[..., dict[str, Any]]:
-    def make(*states: str, session: str = "c1", age_ms: float = 40.0, **more: Any) -> dict[str, Any]:
-        judged = {"authentic": 0.93, "suspicious": 0.4, "synthetic": 0.04}
-        faces = [
-            {
-                "id": number,
-                "box": [0.1 * number, 0.2, 0.1, 0.2],
-                "authenticity": judged.get(state),
-                "interval": [judged[state] - 0.03, judged[state] + 0.03] if state in judged else None,
-                "state": state,
-                "reasons": [] if state in judged else ["face_too_small"],
-                **more,
-            }
-            for number, state in enumerate(states, start=1)
-        ]
-        return {"type": "scores", "v": 1, "session": session, "age_ms": age_ms, "faces": faces}
-
-    return make
+    return make_scores

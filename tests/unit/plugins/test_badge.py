@@ -152,13 +152,18 @@ def test_only_what_has_changed_is_sent_to_obs(stage: Stage, hello: dict[str, Any
     assert {name: source.updates for name, source in stage.obs.sources.items()} == updates
 
 
-def test_nothing_is_made_before_obs_has_its_scenes() -> None:
+@pytest.mark.parametrize("told", [True, False])
+def test_nothing_is_made_before_obs_has_its_scenes(told: bool) -> None:
+    """OBS says that it has them, unless it does so before it has begun to listen to the script."""
     obs = FakeObs("Call", loaded=False)
     stage = Stage(import_script(obs), obs)
     stage.run(0.3)
     assert set(obs.sources) == {"Call"}
     obs.loaded = True
-    obs.event("FINISHED_LOADING")
+    if told:
+        obs.event("FINISHED_LOADING")
+    else:
+        stage.run(0.7)
     assert obs.names("Call") == [BADGE]
 
 
@@ -279,3 +284,16 @@ def test_hot_keys_are_kept(stage: Stage) -> None:
     assert {"stream_guard_dismiss", "stream_guard_suspend"} <= set(stage.settings.values)
     Stage(import_script(stage.obs), stage.obs).script.script_unload()
     assert isinstance(stage.settings, Settings)
+
+
+def test_the_same_module_may_be_loaded_again(stage: Stage, hello: dict[str, Any], scores: Scores) -> None:
+    """OBS does so when the user changes to another scene collection and back."""
+    before = stage.script.plugin
+    stage.hear(hello, scores("synthetic"))
+    stage.run()
+    stage.script.script_unload()
+    stage.script.script_load(stage.settings)
+    stage.script.script_update(stage.settings)
+    assert stage.script.plugin is not before
+    stage.run()
+    assert stage.look()[0] == "No signal"

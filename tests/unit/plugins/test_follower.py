@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import contextlib
 import io
 import socket
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
@@ -21,86 +18,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request, Response
 from websockets.utils import accept_key
 
-from stream_guard.protocol.messages import Hello, ModelReport, Subscribe
+from stream_guard.protocol.messages import Subscribe
 from tests.unit.plugins.conftest import SCRIPT, import_script
 from tests.unit.plugins.fake_obs import FakeObs
+from tests.unit.plugins.server import HELLO, Server
 
 pytestmark = pytest.mark.unit
 
-HELLO = Hello(
-    server="stream-guard 0.1.0",
-    engine="onnxruntime",
-    device="cpu",
-    model=ModelReport(name="default", version="0.1.0", status="preview", sha256="0" * 64, min_face_px=56),
-    budget_ms=33,
-).model_dump_json()
-
-
 _SCRIPT = import_script(FakeObs("Call"))
-
-
-class Server:
-    """A websocket server in a thread of its own.
-
-    Attributes:
-        wishes: what clients asked for.
-        headers: ``Host`` and ``Authorization`` of every handshake.
-        goodbye: closing code and reason to answer a client with; None keeps it.
-        status: what refuses the handshake; None lets it through.
-        silent: answer no pings, say nothing.
-    """
-
-    def __init__(self) -> None:
-        self.wishes: list[Subscribe] = []
-        self.headers: list[tuple[str | None, str | None]] = []
-        self.goodbye: tuple[int, str] | None = None
-        self.status: HTTPStatus | None = None
-        self.port = 0
-        self.clients = 0
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Listen, on the same port again after the first time."""
-        loop, ready = asyncio.new_event_loop(), threading.Event()
-        end = asyncio.Event()
-
-        async def run() -> None:
-            async with serve(self._talk, "127.0.0.1", self.port, process_request=self._look) as server:
-                self.port = next(iter(server.sockets)).getsockname()[1]
-                ready.set()
-                await end.wait()
-
-        thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-        thread.start()
-        assert ready.wait(10)
-        try:
-            yield
-        finally:
-            loop.call_soon_threadsafe(end.set)
-            thread.join(10)
-            loop.close()
-
-    def _look(self, connection: ServerConnection, request: Request) -> Response | None:
-        self.headers.append((request.headers.get("Host"), request.headers.get("Authorization")))
-        assert request.path == "/ws"
-        return connection.respond(self.status, "no") if self.status else None
-
-    async def _talk(self, client: ServerConnection) -> None:
-        self.clients += 1
-        await client.send(HELLO)
-        self.wishes.append(Subscribe.model_validate_json(await client.recv()))
-        # In three fragments, a ping between them, as a proxy may send it.
-        text = '{"type": "session", "session": "c1", "state": "live"}'
-        await client.send(iter([text[:10], text[10:30], text[30:]]))
-        await (await client.ping())
-        if self.goodbye is not None:
-            await client.close(*self.goodbye)
-        await client.wait_closed()
 
 
 def wait_for(look: Callable[[], object], limit_s: float = 6.0) -> None:
