@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.onnxruntime.library import load_library
 from engines.onnxruntime.probe import probe
+from engines.onnxruntime.quantiser import quantise
 from engines.onnxruntime.reshape import with_input_shape
 from stream_guard.errors import EngineError, EngineUnavailable
 from stream_guard.inference.cores import physical_cores
@@ -103,6 +105,11 @@ class OnnxRuntimeEngine(Engine):
 
         run(np.zeros(input_shape, dtype=np.float32))
         return run
+
+    @classmethod
+    def quantise(cls, model: Path, out: Path, batches: Iterable[NDArray[np.uint8]], nodes: Sequence[str]) -> None:
+        """Write the model with some nodes in INT8; see `Engine.quantise`."""
+        quantise(model, out, batches, nodes)
 
 
 def _open(model: str | bytes, threads: int, *, name: str = "") -> Any:

@@ -91,6 +91,46 @@ def show(
         console.print(f"- {limit}")
 
 
+@app.command()
+def quantise(
+    faces: Annotated[Path, typer.Option(help="Folder of prepared faces, as `stream-guard train` left them.")],
+    model: Annotated[
+        Path | None, typer.Option(help="ONNX file, its manifest beside it; the shipped one if left out.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the INT8 model and its manifest.")] = Path("runs/int8"),
+    count: Annotated[int, typer.Option(min=16, help="Faces that set the ranges, half of them forged.")] = 512,
+    seed: Annotated[int, typer.Option(help="Of their choice.")] = 0,
+) -> None:
+    """Make an INT8 model of a float one. Measure what it costs before you use it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from stream_guard.cli.failure import one_line
+    from stream_guard.models import store
+
+    with one_line():
+        try:
+            from stream_guard.training.quantisation import quantise as make
+        except ImportError as error:
+            from stream_guard.errors import ConfigError
+
+            raise ConfigError(f"quantising needs the extra [train]: {error.name} is not installed") from error
+        onnx, manifest = store.default_model() if model is None else store.open_model(model)
+        console = Console()
+        with Progress(console=console, transient=True) as bar:
+            task = bar.add_task("calibrate", total=1.0)
+            made = make(
+                onnx,
+                manifest,
+                out,
+                faces,
+                faces=count,
+                seed=seed,
+                progress=lambda share: bar.update(task, completed=share),
+            )
+    console.print(f"{out / made.file}, calibrated on {made.quantised_on}", soft_wrap=True, markup=False)
+
+
 def _facts(onnx: Path, manifest: Manifest) -> Table:
     from rich.table import Table
 

@@ -7,7 +7,7 @@ thread: whoever called `load` calls `infer`. It knows nothing of faces, frames o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
@@ -128,3 +128,19 @@ class Engine(ABC):
             EngineUnavailable: this backend does not offer it. CPU engines do.
         """
         raise EngineUnavailable(f"{cls.name} runs only the detector itself")
+
+    @classmethod
+    def quantise(cls, model: Path, out: Path, batches: Iterable[NDArray[np.uint8]], nodes: Sequence[str]) -> None:
+        """Write a model in which some nodes compute in INT8: QuantizeLinear and DequantizeLinear around them.
+
+        Args:
+            model: an ONNX file with float32 weights and the detector's input.
+            out: where the quantised file goes.
+            batches: faces that set the ranges of the activations; each uint8, shape (n, size, size, 3), RGB.
+            nodes: names of those to quantise.
+
+        Raises:
+            EngineUnavailable: this backend has no quantiser, or lacks a package for it.
+            EngineError: the file cannot be quantised.
+        """
+        raise EngineUnavailable(f"{cls.name} has no quantiser")
