@@ -1,0 +1,1 @@
+"""Setting up OBS Studio for stream-guard: its files while it is closed, or a running one by obs-websocket."""
