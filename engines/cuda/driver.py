@@ -1,6 +1,7 @@
-"""The few functions of the CUDA driver that PyCUDA does not offer: those of CUDA graphs.
+"""The few functions of the CUDA driver that PyCUDA does not offer, or that are asked before it is loaded.
 
-Called in ``libcuda`` itself, by the names of the CUDA Driver API Reference, section "Graph Management".
+Called in ``libcuda`` itself, by the names of the CUDA Driver API Reference: sections "Initialization", "Device
+Management", "Stream Management" and "Graph Management".
 """
 
 from __future__ import annotations
@@ -10,12 +11,23 @@ import sys
 
 from stream_guard.errors import EngineError, EngineUnavailable
 
-__all__ = ["begin_capture", "destroy_executable", "end_capture", "launch"]
+__all__ = ["begin_capture", "destroy_executable", "end_capture", "launch", "visible_gpus"]
 
 _THREAD_LOCAL = 1
 """CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: what other threads do meanwhile does not spoil the capture."""
 
 _loaded: ctypes.CDLL | None = None
+
+
+def visible_gpus() -> int:
+    """Return how many GPUs the driver shows; 0 where there is no driver. Takes milliseconds where there is none."""
+    count = ctypes.c_int()
+    try:
+        _call("cuInit", ctypes.c_uint(0))
+        _call("cuDeviceGetCount", ctypes.byref(count))
+    except EngineError:
+        return 0
+    return count.value
 
 
 def begin_capture(stream: int) -> None:

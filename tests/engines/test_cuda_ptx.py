@@ -60,7 +60,14 @@ def test_the_oldest_driver_that_is_let_in_reads_it() -> None:
 
 @pytest.mark.parametrize("target", ["sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120"])
 def test_it_assembles_without_spilling_registers(assembler: Path, target: str, tmp_path: Path) -> None:
-    command = [assembler, f"--gpu-name={target}", "--verbose", compiler.PTX, "-o", tmp_path / "crop.cubin"]
+    command = [
+        str(assembler),
+        f"--gpu-name={target}",
+        "--verbose",
+        str(compiler.PTX),
+        "-o",
+        str(tmp_path / "crop.cubin"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=15, check=False)
     assert done.returncode == 0, done.stderr
     assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in done.stderr
