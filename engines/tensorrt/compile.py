@@ -9,18 +9,15 @@ from pathlib import Path
 
 from engines.tensorrt.build import Progress, build
 from engines.tensorrt.library import Library
-from engines.tensorrt.network import Computed, network, source
+from engines.tensorrt.network import Computed, network
 from engines.tensorrt.plan import PlanKey, PlanStore, StoredPlan
-from stream_guard.errors import EngineError, EngineUnavailable
+from stream_guard.errors import EngineError
 from stream_guard.models.manifest import Manifest
 from stream_guard.models.store import cache_dir
 
 __all__ = ["compiled", "key_for", "plan_for", "plan_store"]
 
 _log = logging.getLogger(__name__)
-
-_BF16_FROM = 80
-"""Ampere: the compute capability, times ten, from which on there is bfloat16."""
 
 
 def plan_store(folder: Path | None = None) -> PlanStore:
@@ -43,15 +40,10 @@ def key_for(library: Library, model: Path, precision: Computed, *, capability: s
         gpu: its name. TensorRT-RTX makes no difference between GPUs of one capability.
 
     Raises:
-        EngineUnavailable: the GPU cannot compute in this precision, or there is no quantised file.
         EngineError: the file cannot be read.
     """
-    if precision == "bf16" and int(capability[2:]) < _BF16_FROM:
-        raise EngineUnavailable(f"{capability} has no bfloat16: sm{_BF16_FROM} is the first that has; take fp16")
-    quantised = source(model, precision)
     return PlanKey(
         model_sha256=_digest(model),
-        quantised_sha256="" if quantised == model else _digest(quantised),
         precision=precision,
         flavour=library.flavour,
         version=library.version,

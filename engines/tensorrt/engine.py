@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class TensorRTEngine(Engine):
-    """The model on the first NVIDIA GPU, in half precision unless another one is asked for."""
+    """The model on the first NVIDIA GPU."""
 
     name: ClassVar[str] = "tensorrt"
 
@@ -58,12 +58,14 @@ class TensorRTEngine(Engine):
             EngineLost: the GPU is gone.
         """
         self.close()
-        library, precision = load_library(), computed(options.precision)
+        library = load_library()
         try:
             self._device = device = Device.open()
             check_gpu(library, device.name, device.capability, int(load_cuda().get_driver_version()))
+            capability = capability_name(device.capability)
+            precision = computed(options.precision, manifest, capability)
             store = _store()
-            key = key_for(library, model, precision, capability=capability_name(device.capability), gpu=device.name)
+            key = key_for(library, model, precision, capability=capability, gpu=device.name)
             self._manifest, self._max_batch = manifest, options.max_batch
             self._session = self._open(library, device, key, model, manifest, store)
             self._check(model, precision)

@@ -112,7 +112,8 @@ def listener(library: Library, *, keep_notes: bool = False) -> Any:
         def log(self, severity: Any, message: str) -> None:
             level = int(severity)
             if level <= _ERROR:
-                self.errors = [*self.errors[-_KEPT_ERRORS:], message]
+                if len(self.errors) < _KEPT_ERRORS:  # the first says what is wrong, the rest follows from it
+                    self.errors.append(message)
             elif level <= _WARNING:
                 _log.debug("%s: %s", library.flavour, message)
             elif keep_notes and level == _VERBOSE:

@@ -3,73 +3,69 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from engines.tensorrt.dense import as_sums
 from engines.tensorrt.graph import cut
 from engines.tensorrt.half import in_16_bits
 from stream_guard.errors import EngineError, EngineUnavailable
 from stream_guard.inference.engine import Precision
+from stream_guard.inference.precision import chosen_precision
 from stream_guard.inference.shapes import check_graph
 from stream_guard.models.manifest import Manifest
 
-__all__ = ["Computed", "computed", "network", "source"]
+__all__ = ["Computed", "computed", "network"]
 
 Computed = Literal["fp32", "fp16", "bf16", "int8"]
 
-_DEFAULT: Computed = "fp16"
-_QUANTISED = ".int8.onnx"
+_BF16_FROM = 80
+"""Ampere: the compute capability, times ten, from which on there is bfloat16."""
 
 
-def computed(precision: Precision) -> Computed:
-    """Return what is really computed in: ``auto`` is half precision."""
-    return _DEFAULT if precision == "auto" else precision
+def computed(wanted: Precision, manifest: Manifest, capability: str) -> Computed:
+    """Return what is really computed in.
 
-
-def source(model: Path, precision: Computed) -> Path:
-    """Return the file that is compiled: for ``int8`` the quantised one beside the model.
-
-    It has the model's stem and the ending ``.int8.onnx``, and QuantizeLinear and DequantizeLinear nodes whose zero
-    points are 0, as TensorRT wants it.
+    Args:
+        wanted: what the caller asked for.
+        manifest: the model's; a quantised model computes in int8, and no other does.
+        capability: of the GPU, such as ``sm89``.
 
     Raises:
-        EngineUnavailable: there is no quantised file.
+        EngineUnavailable: the GPU cannot compute in it, or the model is not made for it.
     """
-    if precision != "int8":
-        return model
-    path = model.with_name(model.stem + _QUANTISED)
-    if not path.is_file():
-        raise EngineUnavailable(f"int8 needs a quantised file, and there is no {path.name} beside {model.name}")
-    return path
+    offers: list[Precision] = ["fp16", "bf16", "fp32", "int8"]  # the fastest first; bfloat16 is only less exact
+    if int(capability.removeprefix("sm")) < _BF16_FROM:
+        offers.remove("bf16")
+    return cast("Computed", chosen_precision(wanted, manifest, engine=f"tensorrt on {capability}", offers=offers))
 
 
 def network(model: Path, manifest: Manifest, precision: Computed) -> bytes:
     """Return the network for TensorRT: float32 pixels with channels first in, float32 out.
 
     Args:
-        model: the exported ONNX file.
+        model: the exported ONNX file. A quantised one has QuantizeLinear and DequantizeLinear nodes whose zero
+            points are 0, as TensorRT wants it; what they leave in float32 stays so.
         manifest: what it should take and give.
         precision: of what lies between.
 
     Raises:
-        EngineUnavailable: ``onnx`` is not installed, or there is no quantised file.
+        EngineUnavailable: ``onnx`` is not installed.
         EngineError: the file cannot be read, or is not such a graph, or not what the manifest says.
     """
-    path = source(model, precision)
     try:
         import onnx  # noqa: F401  the graph's functions import it themselves; here it can be refused in words
 
-        graph = cut(path.read_bytes())
+        graph = cut(model.read_bytes())
         _check(graph.graph, manifest)
         if precision in ("fp16", "bf16"):
             graph = in_16_bits(graph, precision)
         return bytes(as_sums(graph).SerializeToString())
     except OSError as error:
-        raise EngineError(f"cannot read {path.name}: {error.strerror or error}") from error
+        raise EngineError(f"cannot read {model.name}: {error.strerror or error}") from error
     except ImportError as error:
         raise EngineUnavailable("TensorRT needs the onnx package: pip install 'stream-guard[gpu]'") from error
     except EngineError as error:
-        raise EngineError(f"{path.name}: {error}") from error
+        raise EngineError(f"{model.name}: {error}") from error
 
 
 def _check(graph: Any, manifest: Manifest) -> None:

@@ -36,7 +36,6 @@ class PlanKey(BaseModel):
 
     Attributes:
         model_sha256: of the exported ONNX file.
-        quantised_sha256: of the quantised file that was compiled in its place; empty where none was.
         precision: computed in.
         flavour: ``tensorrt`` or ``tensorrt_rtx``.
         version: of that library.
@@ -49,7 +48,6 @@ class PlanKey(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model_sha256: str
-    quantised_sha256: str = ""
     precision: Computed
     flavour: str
     version: str
@@ -70,7 +68,7 @@ class PlanKey(BaseModel):
             return f"was built by {other.flavour} {other.version}, not {self.version}"
         if (self.capability, self.gpu) != (other.capability, other.gpu):
             return f"was built for {other.gpu or other.capability}, not {self.gpu or self.capability}"
-        if (self.model_sha256, self.quantised_sha256) != (other.model_sha256, other.quantised_sha256):
+        if self.model_sha256 != other.model_sha256:
             return "was built from another model"
         return "" if self == other else "was built by another version of stream-guard"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engines.cuda.driver import visible_gpus
 from engines.cuda.library import MIN_CAPABILITY, count_devices
 from engines.cuda.library import load_library as load_cuda
 from engines.tensorrt.build import known_targets
@@ -18,8 +19,13 @@ _PREFERENCE = 40
 
 
 def probe() -> Probe:
-    """Say whether TensorRT is installed and loads, and a GPU with a driver is there that it takes. Never raises."""
+    """Say whether a GPU with a driver is here, and TensorRT is installed, loads and takes it. Never raises.
+
+    The driver is asked first: that takes milliseconds, loading TensorRT longer, and most machines have no GPU.
+    """
     try:
+        if visible_gpus() < 1:
+            return Probe(False, "there is no NVIDIA GPU here, or no driver for it")
         library = load_library()
         cuda = load_cuda()
         count_devices(cuda)

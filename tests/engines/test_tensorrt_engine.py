@@ -80,7 +80,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return make_model(tmp_path_factory.mktemp("model"))
 
 
-def loaded(model: Model, *, max_batch: int = 5, precision: Any = "auto") -> TensorRTEngine:
+def loaded(model: Model, *, max_batch: int = 5, precision: Any = "fp16") -> TensorRTEngine:
     engine = TensorRTEngine()
     engine.load(*model, EngineOptions(max_batch=max_batch, precision=precision))
     return engine
@@ -88,7 +88,6 @@ def loaded(model: Model, *, max_batch: int = 5, precision: Any = "auto") -> Tens
 
 class TestContract(EngineContract):
     engine = TensorRTEngine
-    tolerance = 0.02
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
@@ -97,6 +96,11 @@ class TestContract(EngineContract):
             Machine(patch, tmp_path_factory.mktemp("cache"))
             patch.setattr(engine_module, "probe", lambda: Probe(True, "made of NumPy", "cuda:0", 40))
             yield
+
+
+class TestContractInHalf(TestContract):
+    precision = "fp16"
+    tolerance = 0.02
 
 
 def test_a_batch_runs_at_the_next_captured_size_and_nothing_is_allocated(machine: Machine, model: Model) -> None:
@@ -163,10 +167,18 @@ def test_each_precision_has_its_plan(machine: Machine, model: Model) -> None:
     assert np.abs(half.infer(faces(5, 32)).logits - expected).max() > 1e-5
 
 
-def test_int8_without_a_quantised_file_says_so(machine: Machine, model: Model) -> None:
-    with pytest.raises(EngineUnavailable, match=r"no untrained\.int8\.onnx beside untrained\.onnx"):
+def test_a_precision_that_is_not_offered_is_refused_before_anything_is_built(
+    machine: Machine, model: Model
+) -> None:
+    with pytest.raises(EngineUnavailable, match=r"tensorrt on sm89 offers fp16, bf16, fp32 for .* not int8"):
         loaded(model, precision="int8")
+    assert "built" not in machine.faults
     assert machine.gpus[-1].closed
+
+
+def test_what_was_never_measured_is_not_taken_unasked(machine: Machine, model: Model) -> None:
+    loaded(model, precision="auto")
+    assert json.loads(machine.sidecar.read_text())["key"]["precision"] == "fp32"
 
 
 @pytest.mark.parametrize(
