@@ -38,7 +38,9 @@ from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Pipeline
 from stream_guard.pipeline.supervisor import Supervisor
-from stream_guard.protocol.messages import Engine, EngineFailure, Hello, ModelReport, Stats
+from stream_guard.protocol.messages import Engine, EngineFailure, Hello, ModelReport, ServerMessage, Stats
+from stream_guard.recording.evidence import Evidence
+from stream_guard.recording.journal import Journal
 from stream_guard.scoring.session import Session, SessionSettings
 from stream_guard.server.connections import Limits
 from stream_guard.server.health import health_routes
@@ -210,15 +212,23 @@ class Service:
     url: str
     hello: Hello
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, observers: Sequence[Observer] = ()) -> None:
+        """Prepare; nothing is loaded yet.
+
+        Args:
+            config: everything that can be set.
+            observers: are told of every session, beside our own.
+        """
         self._config = config
+        self._observers = tuple(observers)
         self._stack = AsyncExitStack()
+        self._journal: Journal | None = None
 
     async def __aenter__(self) -> Self:
         """Load everything, then listen.
 
         Raises:
-            ConfigError: the address cannot be bound.
+            ConfigError: the address cannot be bound, or the journal's folder not be written to.
             EngineError: no engine can run here.
             ModelError: a model file is missing or damaged.
         """
@@ -242,11 +252,12 @@ class Service:
         recorder = Recorder(clock=runtime.clock)
         self._prometheus = prometheus = PrometheusMetrics()
         newest: dict[str, Stats] = {}
-        reporter = Reporter(hub.publish, stats=newest.get, budget_ms=config.budget_ms, clock=runtime.clock)
+        reporter = Reporter(self._publish, stats=newest.get, budget_ms=config.budget_ms, clock=runtime.clock)
+        kept = await self._keep_journal()
         supervisor = await self._stack.enter_async_context(
             Supervisor(
                 runtime.pipeline,
-                observers=(recorder, prometheus, reporter),
+                observers=(recorder, prometheus, reporter, *kept, *self._observers),
                 max_sessions=config.max_sessions,
             )
         )
@@ -291,6 +302,28 @@ class Service:
             await asyncio.to_thread(open_source, url)  # a wrong URL is an error now, not in a session's log
             supervisor.watch(partial(open_source, url, clock=runtime.clock))
 
+    async def _keep_journal(self) -> tuple[Observer, ...]:
+        """Begin to write down what is said, if that is wanted; returns who looks for evidence."""
+        config = self._config
+        if config.journal is None:
+            return ()
+        self._journal = await self._stack.enter_async_context(
+            Journal(
+                config.journal,
+                hello=lambda: self.hello,
+                keep_evidence=config.keep_evidence,
+                days=config.journal_days,
+                total_bytes=config.journal_mb << 20,
+            )
+        )
+        return (Evidence(self._journal),)
+
+    def _publish(self, message: ServerMessage) -> None:
+        """Tell whoever listens, and write it down where that is wanted."""
+        self._hub.publish(message)
+        if self._journal is not None:
+            self._journal.take(message)
+
     def _engine_changed(self, standing: Standing) -> None:
         """Tell everybody who listens, and whoever comes later."""
         now = Engine(engine=standing.engine, device=standing.device, passed_over=_passed_over(standing))
@@ -298,7 +331,7 @@ class Service:
             update={"engine": now.engine, "device": now.device, "passed_over": now.passed_over}
         )
         self._hub.greet_with(self.hello)
-        self._hub.publish(now)
+        self._publish(now)
         self._prometheus.engine_changed(standing)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from types import TracebackType
@@ -92,6 +92,7 @@ class WhipSender:
         candidates_in_offer: bool = True,
         audio: MediaStreamTrack | None = None,
         loopback_only: bool = True,
+        by_way_of: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -107,6 +108,7 @@ class WhipSender:
             candidates_in_offer: False does as OBS from 30.2 does.
             audio: sent along.
             loopback_only: offer 127.0.0.1 alone.
+            by_way_of: is given the answer and returns the one to connect with, such as a relay's.
         """
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.response: httpx.Response | None = None
@@ -118,6 +120,7 @@ class WhipSender:
         self._loss = tuple(loss)
         self._candidates_in_offer = candidates_in_offer
         self._loopback_only = loopback_only
+        self._by_way_of = by_way_of
         track = video if isinstance(video, MediaStreamTrack) else DrawnTrack(video, fps=fps)
         self._tracks = [track] if audio is None else [audio, track]
         if kbps is not None:
@@ -204,7 +207,8 @@ class WhipSender:
             "connectionstatechange",
             lambda: connected.set() if self.connection.connectionState == "connected" else None,
         )
-        await self.connection.setRemoteDescription(RTCSessionDescription(self.response.text, "answer"))
+        answer = self.response.text if self._by_way_of is None else await self._by_way_of(self.response.text)
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         await asyncio.wait_for(connected.wait(), 10)
 
 

@@ -1,0 +1,145 @@
+"""The recording that is played: any file, or callers made on the spot, in a grid as in a call's gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+from av import VideoFrame
+from numpy.typing import NDArray
+
+from stream_guard.bench import mark
+from stream_guard.errors import ConfigError, UnsupportedMedia
+
+__all__ = ["Codec", "Shape", "encode", "make", "number", "pictures"]
+
+Codec = Literal["VP8", "H264"]
+
+_KEY_FRAMES_EVERY_S = 2.0
+"""In what is encoded beforehand: nobody can ask it for a key frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is played.
+
+    Attributes:
+        width, height: in pixels, even.
+        fps: pictures a second.
+        faces: callers in the grid; a square number.
+    """
+
+    width: int = 1280
+    height: int = 720
+    fps: int = 30
+    faces: int = 1
+
+    def __post_init__(self) -> None:
+        """Check.
+
+        Raises:
+            ConfigError: it cannot be played.
+        """
+        if self.width % 2 or self.height % 2:
+            raise ConfigError(f"{self.width}x{self.height}: video codecs need even sizes")
+        if round(self.faces**0.5) ** 2 != self.faces or self.faces < 1:
+            raise ConfigError(f"{self.faces} faces make no square grid; take 1, 4, 9, 16 or 25")
+        mark.check_size(self.width, self.height)
+
+
+def make(path: Path, shape: Shape, *, seconds: float, tick: Callable[[], None] = lambda: None) -> None:
+    """Write callers made on the spot as H.264 of high quality, so the sender's encoder sets the bitrate.
+
+    It ends where it began (there and back), so it can be played over and over without a cut.
+
+    Args:
+        path: an ``.mp4`` file.
+        shape: of the pictures.
+        seconds: its length.
+        tick: is called after each picture.
+    """
+    from stream_guard.testing.caller import Caller
+
+    rows = round(shape.faces**0.5)
+    caller = Caller(width=shape.width // rows, height=shape.height // rows)
+    count = round(seconds * shape.fps)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("h264", rate=shape.fps)
+        stream.width, stream.height, stream.pix_fmt = shape.width, shape.height, "yuv420p"
+        stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "14"}
+        picture = np.zeros((shape.height, shape.width, 3), np.uint8)
+        for number in range(count):
+            at_s = min(number, count - number) / shape.fps
+            _tile(picture, [caller.frame(at_s + 1.7 * tile) for tile in range(shape.faces)], rows)
+            out.mux(stream.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
+            tick()
+        out.mux(stream.encode(None))
+
+
+def pictures(path: Path, shape: Shape) -> Iterator[VideoFrame]:
+    """Decode a recording over and over; each picture in the shape asked for, as yuv420p, one's own to draw on.
+
+    Args:
+        path: any video file.
+        shape: its pictures are scaled to this; its pace is not read.
+
+    Raises:
+        UnsupportedMedia: it holds no video.
+    """
+    while True:
+        empty = True
+        try:
+            with av.open(str(path)) as recording:
+                for frame in recording.decode(video=0):
+                    same = (frame.width, frame.height, frame.format.name) == (shape.width, shape.height, "yuv420p")
+                    picture = frame.reformat(shape.width, shape.height, "yuv420p") if not same else frame
+                    # A copy: no decoder's picture types and times are left in it, and nobody else reads it.
+                    yield VideoFrame.from_ndarray(picture.to_ndarray(), format="yuv420p")
+                    empty = False
+        except (av.FFmpegError, IndexError) as error:
+            raise UnsupportedMedia(f"{path.name} is no video that can be played: {error}") from error
+        if empty:
+            raise UnsupportedMedia(f"{path.name} holds no pictures")
+
+
+def number(picture: VideoFrame, count: int, fps: int) -> None:
+    """Draw a picture's number into it, and give it its time at RTP's 90 kHz."""
+    mark.draw(mark.luma(picture), count)
+    picture.pts, picture.time_base = round(count * 90_000 / fps), Fraction(1, 90_000)
+
+
+def encode(path: Path, shape: Shape, *, codec: Codec, kbps: int, count: int) -> list[bytes]:
+    """Encode a recording's first pictures, numbered; for senders that must cost next to nothing.
+
+    Returns:
+        One encoded picture each; the first is a key frame.
+    """
+    context = av.CodecContext.create("libvpx" if codec == "VP8" else "libx264", "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = shape.width, shape.height, "yuv420p"
+    context.bit_rate = kbps * 1000
+    context.framerate, context.time_base = Fraction(shape.fps), Fraction(1, shape.fps)
+    context.gop_size = round(_KEY_FRAMES_EVERY_S * shape.fps)
+    if codec == "VP8":
+        context.options = {"deadline": "realtime", "cpu-used": "-6", "lag-in-frames": "0"}
+    else:
+        context.options = {"preset": "veryfast", "tune": "zerolatency"}
+        context.profile = "Baseline"
+    encoded = []
+    for place, picture in zip(range(count), pictures(path, shape), strict=False):
+        number(picture, place, shape.fps)
+        picture.pts, picture.time_base = place, Fraction(1, shape.fps)
+        encoded.append(b"".join(bytes(packet) for packet in context.encode(picture)))
+    return encoded
+
+
+def _tile(picture: NDArray[np.uint8], tiles: list[NDArray[np.uint8]], rows: int) -> None:
+    for place, drawn in enumerate(tiles):
+        height, width = drawn.shape[:2]
+        top, left = place // rows * height, place % rows * width
+        picture[top : top + height, left : left + width] = drawn

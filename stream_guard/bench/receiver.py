@@ -1,0 +1,165 @@
+"""The server under test, in a process of its own: ``python -m stream_guard.bench.receiver SETTINGS``.
+
+It is `stream_guard.app.Service` as ``serve`` runs it, and an observer that keeps every stage's duration and reads
+the number off every scored frame; with ``--detail`` off every decoded one, too. Nothing else is different: what is read
+decides nothing. Speaks JSON lines: one when it listens, and at the end one with everything. It ends when standard
+input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from aiortc import RTCRtpReceiver
+from aiortc.codecs.h264 import H264Decoder
+from aiortc.codecs.vpx import Vp8Decoder
+from aiortc.rtp import RtpPacket
+from av import VideoFrame
+
+from stream_guard.app import Service
+from stream_guard.bench import mark
+from stream_guard.budget.plan import DropCause
+from stream_guard.clock import MonotonicClock
+from stream_guard.config import Config
+from stream_guard.errors import StreamGuardError
+from stream_guard.frame import Frame
+from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, Stage
+
+__all__ = ["Decoded", "ScoredFrame", "main"]
+
+_CLOCK = MonotonicClock()
+
+
+@dataclass(slots=True)
+class ScoredFrame:
+    """One frame that was scored.
+
+    Attributes:
+        sequence: its number in the session, as the scores message has it.
+        number: read off it; None where it could not be.
+        arrived_ns: when it had been decoded and reached the pipeline.
+        scored_ns: when its scores stood.
+        faces: that were scored on it.
+        stages: nanoseconds by stage.
+    """
+
+    sequence: int
+    number: int | None
+    arrived_ns: int
+    scored_ns: int
+    faces: int
+    stages: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Decoded:
+    """One frame that was decoded: its number, and when that began and ended."""
+
+    number: int | None
+    began_ns: int
+    ended_ns: int
+
+
+class _Notebook(Observer):
+    """Keeps everything of every session."""
+
+    def __init__(self) -> None:
+        self.scored: dict[str, list[ScoredFrame]] = defaultdict(list)
+        self.received: Counter[str] = Counter()
+        self.dropped: dict[str, Counter[str]] = defaultdict(Counter)
+        self._now: dict[str, dict[str, int]] = defaultdict(dict)
+
+    def frame_received(self, session: SessionInfo, frame: Frame, missed: int = 0) -> None:
+        self.received[session.id] += 1 + missed
+
+    def frame_dropped(self, session: SessionInfo, cause: DropCause, count: int = 1) -> None:
+        self.dropped[session.id][cause.value] += count
+        if cause is DropCause.EXPIRED:
+            self._now[session.id].clear()
+
+    def stage_done(self, session: SessionInfo, stage: Stage, duration_ns: int) -> None:
+        self._now[session.id][stage] = duration_ns
+
+    def frame_scored(self, session: SessionInfo, scored: Scored) -> None:
+        self.scored[session.id].append(
+            ScoredFrame(
+                scored.frame.sequence,
+                mark.read(scored.frame.rgb()[:, :, 1]),
+                scored.frame.arrived_ns,
+                scored.scored_ns,
+                sum(face.frame_score is not None for face in scored.update.faces),
+                self._now.pop(session.id, {}),
+            )
+        )
+
+
+class _Tap:
+    """Listens where packets come in and where pictures are decoded. For one session: it cannot tell them apart."""
+
+    def __init__(self) -> None:
+        self.packets: dict[int, int] = {}
+        self.decoded: list[Decoded] = []
+
+    def listen(self) -> None:
+        """Put ourselves in between: aiortc has no hooks."""
+        handle, packets = RTCRtpReceiver._handle_rtp_packet, self.packets
+
+        async def heard(receiver: RTCRtpReceiver, packet: RtpPacket, arrival_time_ms: int) -> None:
+            packets[packet.timestamp] = _CLOCK.now_ns()
+            await handle(receiver, packet, arrival_time_ms)
+
+        setattr(RTCRtpReceiver, "_handle_rtp_packet", heard)  # noqa: B010  a method, to the type checker
+        for kind in (Vp8Decoder, H264Decoder):
+            setattr(kind, "decode", self._tapped(kind.decode))  # noqa: B010
+
+    def _tapped(self, decode: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def tapped(decoder: Any, encoded: Any) -> Any:
+            began_ns = _CLOCK.now_ns()
+            frames: list[VideoFrame] = decode(decoder, encoded)
+            ended_ns = _CLOCK.now_ns()
+            self.decoded += [Decoded(mark.read(mark.luma(frame)), began_ns, ended_ns) for frame in frames]
+            return frames
+
+        return tapped
+
+
+async def _receive(settings: dict[str, Any], *, detail: bool) -> None:
+    notebook, tap = _Notebook(), _Tap()
+    if detail:
+        tap.listen()
+    async with Service(Config.make(port=0, **settings), observers=[notebook]) as service:
+        _tell(event="listening", url=service.url, engine=service.hello.engine, model=service.hello.model.version)
+        await asyncio.to_thread(sys.stdin.read)
+        _tell(
+            event="received",
+            scored={session: [asdict(one) for one in frames] for session, frames in notebook.scored.items()},
+            received=notebook.received,
+            dropped=notebook.dropped,
+            packets=list(tap.packets.items()),
+            decoded=[asdict(one) for one in tap.decoded],
+        )
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    try:
+        asyncio.run(_receive(json.loads(sys.argv[1]), detail="--detail" in sys.argv[2:]))
+    except StreamGuardError as error:
+        sys.exit(f"the server failed: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _tell(**fact: object) -> None:
+    sys.stdout.write(json.dumps(fact) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Runs one server, one sender and one client, each a process of its own but the client, and joins what they saw."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stream_guard import client
+from stream_guard.bench.processes import Usage, measure
+from stream_guard.bench.receiver import Decoded, ScoredFrame
+from stream_guard.bench.sender import Plan, Sent
+from stream_guard.clock import NS_PER_S, MonotonicClock
+from stream_guard.errors import StreamGuardError
+
+__all__ = ["Record", "Session", "play"]
+
+_CLOCK = MonotonicClock()
+
+_START_LIMIT_S = 120.0
+_END_LIMIT_S = 60.0
+_LINE_LIMIT = 1 << 28
+"""Bytes of one JSON line: a process tells all it saw in one."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of one session's frames.
+
+    Attributes:
+        sent: every picture.
+        scored: every frame that was scored.
+        told_ns: when the client had the scores, by the frame's sequence.
+        received: frames that reached the pipeline, those passed over included.
+        dropped: frames by cause.
+    """
+
+    sent: list[Sent]
+    scored: list[ScoredFrame]
+    told_ns: dict[int, int]
+    received: int
+    dropped: dict[str, int]
+
+
+@dataclass(slots=True)
+class Record:
+    """One run.
+
+    Attributes:
+        engine, model: what scored: the engine's name and the model's version.
+        ready_s: from the server's start to the first connection it takes.
+        sessions: by the server's name for them, in the order in which they began.
+        packets: when the newest packet of an RTP time stamp came in; of a run of one session.
+        decoded: every decoded frame; of a run of one session.
+        began_ns, ended_ns: of the time that counts, after the warm-up.
+        server, sender: what their processes used in that time, children included.
+    """
+
+    engine: str
+    model: str
+    ready_s: float
+    sessions: dict[str, Session]
+    packets: dict[int, int]
+    decoded: list[Decoded]
+    began_ns: int
+    ended_ns: int
+    server: Usage
+    sender: Usage
+
+    @property
+    def seconds(self) -> float:
+        """How long it counted."""
+        return (self.ended_ns - self.began_ns) / NS_PER_S
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What the client heard: (session, frame) -> when."""
+
+    told_ns: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+async def play(
+    clip: Path,
+    plan: Plan,
+    *,
+    seconds: float,
+    warm_up_s: float,
+    settings: dict[str, object],
+    tick: Callable[[float], None] = lambda seconds: None,
+    beside: Callable[[str], Any] | None = None,
+) -> Record:
+    """Play a clip through a server and watch.
+
+    Args:
+        clip: what the sender plays.
+        plan: how it is sent.
+        seconds: how long frames count.
+        warm_up_s: how long before they do.
+        settings: of the server, as `stream_guard.config.Config` takes them.
+        tick: is called a few times a second with the seconds that have passed since the first session stood.
+        beside: called with the server's URL; returns an async context manager that runs while frames count.
+
+    Raises:
+        StreamGuardError: a process failed; what it said stands on stderr.
+    """
+    began_ns = _CLOCK.now_ns()
+    heard = _Heard()
+    async with _process(
+        "stream_guard.bench.receiver", json.dumps(settings), *(["--detail"] if plan.sessions == 1 else [])
+    ) as server:
+        listening = await _line(server, "listening")
+        ready_s = (_CLOCK.now_ns() - began_ns) / NS_PER_S
+        url = str(listening["url"])
+        watching = asyncio.create_task(_watch(url, heard), name="bench client")
+        try:
+            async with _process("stream_guard.bench.sender", f"{url}/whip", str(clip), plan.as_json()) as sender:
+                names = [str((await _line(sender, "session"))["session"]) for _ in range(plan.sessions)]
+                await _wait(warm_up_s, 0.0, tick)
+                async with beside(url) if beside is not None else _nothing():
+                    begin, server_before, sender_before = _CLOCK.now_ns(), measure(server.pid), measure(sender.pid)
+                    await _wait(seconds, warm_up_s, tick)
+                    end, server_after, sender_after = _CLOCK.now_ns(), measure(server.pid), measure(sender.pid)
+                sent = (await _ask(sender, "sent"))["sessions"]
+            if watching.done():
+                watching.result()
+            told = await _ask(server, "received")
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+    return Record(
+        engine=str(listening["engine"]),
+        model=str(listening["model"]),
+        ready_s=ready_s,
+        sessions={name: _session(name, sent, told, heard) for name in names},
+        packets={int(stamp): int(at_ns) for stamp, at_ns in told["packets"]},
+        decoded=[Decoded(**one) for one in told["decoded"]],
+        began_ns=begin,
+        ended_ns=end,
+        server=server_after - server_before,
+        sender=sender_after - sender_before,
+    )
+
+
+def _session(name: str, sent: dict[str, Any], told: dict[str, Any], heard: _Heard) -> Session:
+    return Session(
+        sent=[Sent(**one) for one in sent[name]],
+        scored=[ScoredFrame(**one) for one in told["scored"].get(name, [])],
+        told_ns={frame: at_ns for (session, frame), at_ns in heard.told_ns.items() if session == name},
+        received=told["received"].get(name, 0),
+        dropped=told["dropped"].get(name, {}),
+    )
+
+
+async def _watch(url: str, heard: _Heard) -> None:
+    """Follow the scores as any client would."""
+    async with aclosing(client.scores(url, reconnect=False)) as scores:
+        async for message in scores:
+            # The first of a frame: a stream that falls silent is told of again, by its last frame.
+            heard.told_ns.setdefault((message.session, message.frame), _CLOCK.now_ns())
+
+
+async def _wait(seconds: float, before_s: float, tick: Callable[[float], None]) -> None:
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    while (passed := loop.time() - began_s) < seconds:
+        tick(before_s + passed)
+        await asyncio.sleep(min(0.25, seconds - passed))
+    tick(before_s + seconds)
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def _process(module: str, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a module in a process of its own, and make sure that it ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", module, *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=_LINE_LIMIT,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _ask(process: asyncio.subprocess.Process, event: str) -> dict[str, Any]:
+    """End a process's input, upon which it tells what it saw."""
+    assert process.stdin is not None
+    process.stdin.close()
+    return await _line(process, event, within_s=_END_LIMIT_S)
+
+
+async def _line(
+    process: asyncio.subprocess.Process, event: str, *, within_s: float = _START_LIMIT_S
+) -> dict[str, Any]:
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(within_s):
+            line = await process.stdout.readline()
+    except TimeoutError:
+        raise StreamGuardError(f"a process of the benchmark said nothing for {within_s:.0f} s") from None
+    if not line:
+        raise StreamGuardError("a process of the benchmark ended too early; what it said stands above")
+    fact: dict[str, Any] = json.loads(line)
+    if fact["event"] != event:
+        raise StreamGuardError(f"a process of the benchmark said {fact['event']!r} and not {event!r}")
+    return fact
