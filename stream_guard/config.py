@@ -42,6 +42,10 @@ class Config(BaseModel):
     watch_token: Token | None = Field(None, repr=False, description="opens scores, counts and metrics alone")
     tls_cert: Path | None = Field(None, description="PEM file with the certificate, and its chain")
     tls_key: Path | None = Field(None, description="PEM file with its private key; else it is in the same file")
+    journal: Path | None = Field(None, description="folder to keep events and scores in; None keeps nothing")
+    journal_days: float = Field(30.0, gt=0, le=36_500, description="sessions kept for longer are deleted")
+    journal_mb: int = Field(1024, ge=1, le=10_000_000, description="of all sessions together; the oldest go first")
+    keep_evidence: bool = Field(False, description="keep the face, too, at the moment an alarm is raised")
     origins: tuple[str, ...] = Field((), description="further web origins that may reach the server")
     sources: tuple[str, ...] = Field((), description="URLs to pull from the start")
     engine: str = Field("auto", description="inference engine")
@@ -82,6 +86,12 @@ class Config(BaseModel):
     def _key_needs_certificate(self) -> Self:
         if self.tls_key is not None and self.tls_cert is None:
             raise ValueError("--tls-key is of no use without --tls-cert")
+        return self
+
+    @model_validator(mode="after")
+    def _evidence_needs_journal(self) -> Self:
+        if self.keep_evidence and self.journal is None:
+            raise ValueError("--keep-evidence needs a --journal to keep it in")
         return self
 
     @property

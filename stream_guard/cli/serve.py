@@ -46,6 +46,20 @@ def serve(
         Path | None, typer.Option(help="PEM file with a certificate: serves https and wss.")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key, where that is not in the same file.")] = None,
+    journal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|auto",
+            help="Keep events and scores in this folder (auto: your data folder); see `stream-guard sessions`.",
+        ),
+    ] = None,
+    journal_days: Annotated[float, typer.Option(help="Sessions older than this are deleted.")] = 30.0,
+    journal_mb: Annotated[
+        int, typer.Option(help="Of all kept sessions together; beyond it the oldest are deleted.")
+    ] = 1024,
+    keep_evidence: Annotated[
+        bool, typer.Option("--keep-evidence", help="Keep the face, too, at the moment an alarm is raised.")
+    ] = False,
     allow_origin: Annotated[
         list[str] | None, typer.Option(help="A further web origin that may reach the server.")
     ] = None,
@@ -55,6 +69,7 @@ def serve(
 
     from stream_guard.cli.failure import one_line
     from stream_guard.config import Config
+    from stream_guard.recording.archive import data_dir
 
     with one_line():
         config = Config.make(
@@ -65,6 +80,10 @@ def serve(
             watch_token=watch_token,
             tls_cert=tls_cert,
             tls_key=tls_key,
+            journal=data_dir() if journal == "auto" else journal,
+            journal_days=journal_days,
+            journal_mb=journal_mb,
+            keep_evidence=keep_evidence,
             origins=tuple(allow_origin or ()),
             sources=tuple(source or ()),
             engine=engine,
@@ -119,6 +138,9 @@ async def _serve(config: Config) -> None:
                 "[bold yellow]Without TLS[/] tokens and scores can be read on the way, and browsers give such "
                 "pages neither camera nor screen: add --tls-cert and --tls-key, or put a TLS proxy in front.",
             )
+        if config.journal is not None:
+            what = "Events, scores and faces at alarms" if config.keep_evidence else "Events and scores"
+            console.print(f"{what} are kept in {config.journal} for {config.journal_days:g} days.", soft_wrap=True)
         console.print("Ctrl+C ends it.")
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         signals = (signal.SIGINT, signal.SIGTERM)

@@ -12,7 +12,7 @@ from stream_guard.face import Box
 from stream_guard.pipeline.observers import Scored
 from stream_guard.scoring.observation import FaceScore, ScoreEvent, State
 
-__all__ = ["FaceTrace", "FileTrace"]
+__all__ = ["FaceTrace", "FileTrace", "crop"]
 
 _CROP_PX = 224
 
@@ -76,10 +76,10 @@ class FileTrace:
         # Not for every hundredth of a fall: cutting out costs more than it tells.
         if trace.worst is None or value < trace.worst - 0.02:
             trace.worst, trace.worst_s = value, scored.at_s
-            trace.crop = _crop(scored.frame.rgb(), score.box)
+            trace.crop = crop(scored.frame.rgb(), score.box)
 
 
-def _crop(rgb: NDArray[np.uint8], box: Box) -> bytes:
+def crop(rgb: NDArray[np.uint8], box: Box) -> bytes:
     """Return the face with some of its surroundings, as JPEG."""
     height, width = rgb.shape[:2]
     around = Box(box.x * width, box.y * height, box.width * width, box.height * height).grown(1.5)

@@ -16,6 +16,7 @@ from aiortc import RTCPeerConnection, rtcrtpreceiver
 
 from stream_guard.clock import NS_PER_S, Clock
 from stream_guard.errors import SourceError, UnsupportedMedia
+from stream_guard.sources.jitter import PromptJitterBuffer
 
 __all__ = ["MAX_PIXELS", "DecodeQueue", "bound_receivers", "key_frame_size"]
 
@@ -30,6 +31,9 @@ _DEPTH = 30
 
 _ASK_EVERY = 15
 """Pictures passed over between two requests for a key frame."""
+
+_PACKETS = 512
+"""RTP packets of a video that wait for those between them; aiortc's own figure, half a megabyte."""
 
 _MAX_SOURCES = 64
 """SSRCs of one connection; a sender has one a stream, and one more for its retransmissions."""
@@ -161,7 +165,6 @@ def bound_receivers(
     Returns:
         The queues of the videos.
     """
-    _bound_decoders()
     queues = []
     for transceiver in connection.getTransceivers():
         receiver: Any = transceiver.receiver
@@ -174,6 +177,7 @@ def bound_receivers(
         _replace(receiver, "_RTCRtpReceiver__decoder_queue", waiting)
         _replace(receiver, "_RTCRtpReceiver__remote_streams", _Sources(refuse))
         if transceiver.kind == "video":
+            _replace(receiver, "_RTCRtpReceiver__jitter_buffer", PromptJitterBuffer(_PACKETS))
             queues.append(waiting)
     return queues
 
@@ -192,15 +196,14 @@ _aiortc: Any = rtcrtpreceiver
 _get_decoder = _aiortc.get_decoder
 
 
-def _bound_decoders() -> None:
-    """Have FFmpeg refuse what is far too large before it makes room for it."""
+def _bounded_decoder(codec: Any) -> Any:
+    """Return aiortc's decoder; FFmpeg's refuses what is far too large before it makes room for it."""
+    decoder = _get_decoder(codec)
+    context = getattr(decoder, "codec", None)
+    if codec.name.upper() == "H264" and context is not None:
+        # Twice our own limit, which answers in words; H.264 tells its size where only FFmpeg looks.
+        context.options = {"max_pixels": str(2 * MAX_PIXELS)}
+    return decoder
 
-    def bounded(codec: Any) -> Any:
-        decoder = _get_decoder(codec)
-        context = getattr(decoder, "codec", None)
-        if codec.name.upper() == "H264" and context is not None:
-            # Twice our own limit, which answers in words; H.264 tells its size where only FFmpeg looks.
-            context.options = {"max_pixels": str(2 * MAX_PIXELS)}
-        return decoder
 
-    _aiortc.get_decoder = bounded
+_aiortc.get_decoder = _bounded_decoder
