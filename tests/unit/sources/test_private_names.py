@@ -33,6 +33,7 @@ async def test_aiortcs_private_tables() -> None:
     receiver = connection.addTransceiver("video", direction="recvonly").receiver
     assert getattr(receiver, "_RTCRtpReceiver__remote_streams") == {}  # noqa: B009  mangled inside a class only
     assert getattr(receiver, "_RTCRtpReceiver__decoder_queue").empty()  # noqa: B009
+    assert getattr(receiver, "_RTCRtpReceiver__jitter_buffer").capacity == 512  # noqa: B009
     await connection.close()
 
 
