@@ -156,7 +156,7 @@ def parse_address(text: str, token: str = "") -> Address:
         ValueError: it is none.
     """
     text = text.strip()
-    ours = ValueError("%r is no server address; 127.0.0.1:8765 is one" % text.partition("?")[0])
+    ours = ValueError("%r is no server address; 127.0.0.1:8765 is one" % text.partition("#")[0])
     try:
         parts = urllib.parse.urlsplit(text if "//" in text else "//" + text, scheme="http")
         port = parts.port
@@ -165,7 +165,7 @@ def parse_address(text: str, token: str = "") -> Address:
     secure = {"http": False, "ws": False, "https": True, "wss": True}.get(parts.scheme)
     if secure is None or not parts.hostname:
         raise ours
-    shown = urllib.parse.parse_qs(parts.query).get("token", [""])[0]
+    shown = urllib.parse.parse_qs(parts.fragment).get("token", [""])[0]  # as in the addresses of our pages
     return Address(parts.hostname, port or (443 if secure else 8765), secure, token or shown)
 
 

@@ -30,7 +30,16 @@ class _Way(StrEnum):
 @app.command()
 def setup(
     server: Annotated[str, typer.Option(help="Address of stream-guard.")] = "http://127.0.0.1:8765",
-    token: Annotated[str | None, typer.Option(envvar="STREAM_GUARD_TOKEN", help="The server's token.")] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar=["STREAM_GUARD_WATCH_TOKEN", "STREAM_GUARD_TOKEN"], help="A token of the server that may watch."
+        ),
+    ] = None,
+    send_token: Annotated[
+        str | None,
+        typer.Option(envvar="STREAM_GUARD_SEND_TOKEN", help="One that may send, for WHIP, if it is another."),
+    ] = None,
     send: Annotated[
         _Way, typer.Option(help="Also make OBS ready to send its picture to stream-guard.")
     ] = _Way.nothing,
@@ -52,7 +61,7 @@ def setup(
     console = Console()
     with one_line():
         address = _address(server)
-        sending = None if send is _Way.nothing else way(send, server=address, token=token)
+        sending = None if send is _Way.nothing else way(send, server=address, token=send_token or token)
         if running:
             _drive(console, host, port, address, token, sending)
         else:

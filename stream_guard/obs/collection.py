@@ -26,7 +26,7 @@ _CANVAS = {"BaseCX": "1920", "BaseCY": "1080", "OutputCX": "1280", "OutputCY": "
 
 def overlay_url(server: str, token: str | None = None) -> str:
     """Return the overlay's address. A token stands in it, as OBS's browser cannot be asked for one."""
-    return f"{server}/overlay" + (f"?token={quote(token, safe='')}" if token else "")
+    return f"{server}/overlay" + (f"#token={quote(token, safe='')}" if token else "")
 
 
 def scene_collection(server: str, token: str | None = None, *, with_script: bool = True) -> dict[str, Any]:

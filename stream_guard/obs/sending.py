@@ -43,7 +43,8 @@ def way(name: str, *, server: str, token: str | None = None) -> Sending:
     Args:
         name: ``rtmp``, ``udp`` (MPEG-TS) or ``whip``.
         server: address of stream-guard, such as ``http://127.0.0.1:8765``.
-        token: of the server; only WHIP shows it. The other ways reach no further than this machine.
+        token: one of the server's that may send; only WHIP shows it. The other ways reach no further than this
+            machine.
     """
     settings: dict[str, Any]
     if name == "whip":

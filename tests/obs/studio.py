@@ -120,7 +120,8 @@ class Studio:
     def start(self) -> None:
         """Start OBS and connect to it."""
         environment = {
-            **os.environ,
+            # Not all of ours: OpenCV, once imported, leads every Qt to its own plugins.
+            **{name: value for name, value in os.environ.items() if not name.startswith("QT_")},
             "HOME": str(self.home),
             "XDG_CONFIG_HOME": str(self.home / ".config"),
             "XDG_RUNTIME_DIR": str(self.home / "run"),

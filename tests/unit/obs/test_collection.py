@@ -44,7 +44,7 @@ def test_the_shipped_preset_is_the_one_for_a_server_at_home() -> None:
 def test_a_server_elsewhere_and_its_token_stand_in_it() -> None:
     made = scene_collection("http://studio:9000", "s3cret token&")
     assert source(made, "stream-guard overlay")["settings"]["url"] == (
-        "http://studio:9000/overlay?token=s3cret%20token%26"
+        "http://studio:9000/overlay#token=s3cret%20token%26"
     )
     [listed] = made["modules"]["scripts-tool"]
     assert Path(listed["path"]).name == SCRIPT

@@ -149,7 +149,7 @@ def test_a_frame_beyond_all_measure_is_refused(script: ModuleType) -> None:
     [
         ("127.0.0.1:8765", "127.0.0.1", 8765, False, ""),
         (" localhost ", "localhost", 8765, False, ""),
-        ("http://127.0.0.1:9000/overlay?token=abc%2Bdef&size=l", "127.0.0.1", 9000, False, "abc+def"),
+        ("http://127.0.0.1:9000/overlay?size=l#token=abc%2Bdef", "127.0.0.1", 9000, False, "abc+def"),
         ("ws://[::1]:8765/ws", "::1", 8765, False, ""),
         ("https://guard.example", "guard.example", 443, True, ""),
     ],
@@ -161,7 +161,7 @@ def test_addresses(script: ModuleType, text: str, host: str, port: int, secure: 
     assert not token or token not in str(address)
 
 
-@pytest.mark.parametrize("text", ["", "ftp://127.0.0.1", "127.0.0.1:port", "http://?token=s3cret", "http://[::1"])
+@pytest.mark.parametrize("text", ["", "ftp://127.0.0.1", "127.0.0.1:port", "http://#token=s3cret", "http://[::1"])
 def test_what_is_no_address_is_said_without_the_token(script: ModuleType, text: str) -> None:
     with pytest.raises(ValueError, match="is no server address") as raised:
         script.parse_address(text)
