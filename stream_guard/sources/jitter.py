@@ -1,9 +1,9 @@
 """Puts pictures together from RTP packets as soon as they are whole.
 
 aiortc's buffer takes a picture for whole when the first packet of the next one has come: every frame waits for one
-frame, 33 ms at 30 a second. The marker bit says so at once: it is set on the last packet of a picture (VP8: RFC 7741,
-section 4.1; H.264: RFC 6184, section 5.1, as "an early indication" that one must not rely upon). So it is believed
-until it is seen to be wrong, and where it is missing all is as before.
+frame, 33 ms at 30 a second. The marker bit says so at once: it is set on the last packet of a picture (VP8: RFC
+7741, section 4.1; H.264: RFC 6184, section 5.1, as "an early indication" that one must not rely upon). So it is
+believed until it is seen to be wrong, and where it is missing all is as before.
 """
 
 from __future__ import annotations
