@@ -7,15 +7,17 @@ import logging
 import time
 from pathlib import Path
 
-from engines.tensorrt.build import Progress, build
-from engines.tensorrt.library import Library
-from engines.tensorrt.network import Computed, network
+from engines.tensorrt.build import Progress, build, known_targets
+from engines.tensorrt.library import Library, load_library
+from engines.tensorrt.network import Computed, computed, network
 from engines.tensorrt.plan import PlanKey, PlanStore, StoredPlan
-from stream_guard.errors import EngineError
+from engines.tensorrt.probe import present_gpu, require_gpu
+from stream_guard.errors import EngineError, EngineUnavailable
+from stream_guard.inference.engine import Compiled, Precision
 from stream_guard.models.manifest import Manifest
 from stream_guard.models.store import cache_dir
 
-__all__ = ["compiled", "key_for", "plan_for", "plan_store"]
+__all__ = ["build_ahead", "compiled", "key_for", "plan_for", "plan_store"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,38 @@ def key_for(library: Library, model: Path, precision: Computed, *, capability: s
         capability=capability,
         gpu="" if library.portable else gpu,
     )
+
+
+def build_ahead(
+    model: Path,
+    manifest: Manifest,
+    *,
+    target: str,
+    precision: Precision,
+    folder: Path | None,
+    progress: Progress,
+) -> Compiled:
+    """Build a plan and keep it, for the GPU that is here or any that TensorRT-RTX knows; see `Engine.build`."""
+    if target == "current":
+        require_gpu()
+        library = load_library()
+        gpu, capability = present_gpu(library)
+    else:
+        library = load_library(["tensorrt_rtx"])  # the other one measures on the GPU it builds for
+        gpu, capability = "", target.lower()
+        if capability not in known_targets(library):
+            known = ", ".join(known_targets(library))
+            raise EngineUnavailable(f"{library.title} cannot build for {target}; it knows {known}")
+    key = key_for(library, model, computed(precision, manifest, capability), capability=capability, gpu=gpu)
+    store = plan_store(folder)
+    made = compiled(library, key, model, manifest, store, progress=progress).sidecar
+    if made is None:
+        raise EngineError(f"the plan cannot be kept in {store.folder}")
+    told = f"{key.precision} for {gpu or capability}, {library.title}, {made.bytes / 1e6:.1f} MB"
+    if made.contents:
+        types = ", ".join(f"{count} in {kind.lower()}" for kind, count in sorted(made.contents["types"].items()))
+        told += f": {made.contents['layers']} layers ({types})"
+    return Compiled(store.folder / made.plan, told)
 
 
 def plan_for(library: Library, key: PlanKey, model: Path, manifest: Manifest, store: PlanStore) -> StoredPlan:

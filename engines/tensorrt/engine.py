@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from engines.cuda.device import Device
 from engines.cuda.library import load_library as load_cuda
 from engines.tensorrt.build import BATCHES
 from engines.tensorrt.check import check_answers
-from engines.tensorrt.compile import compiled, key_for, plan_for, plan_store
+from engines.tensorrt.compile import build_ahead, compiled, key_for, plan_for, plan_store
 from engines.tensorrt.library import Library, load_library
 from engines.tensorrt.network import Computed, computed
 from engines.tensorrt.plan import PlanKey, PlanStore
@@ -22,7 +23,7 @@ from engines.tensorrt.probe import capability_name, check_gpu, probe
 from engines.tensorrt.runtime import PlanRefused
 from engines.tensorrt.session import Session
 from stream_guard.errors import EngineError, ModelError
-from stream_guard.inference.engine import Engine, EngineOptions, Prediction, Probe
+from stream_guard.inference.engine import Compiled, Engine, EngineOptions, Precision, Prediction, Probe
 from stream_guard.inference.shapes import check_batch, prediction
 from stream_guard.models.manifest import Manifest
 
@@ -95,6 +96,20 @@ class TensorRTEngine(Engine):
             session.close()
         if device is not None:
             device.close()
+
+    @classmethod
+    def build(
+        cls,
+        model: Path,
+        manifest: Manifest,
+        *,
+        target: str = "current",
+        precision: Precision = "auto",
+        folder: Path | None = None,
+        progress: Callable[[str], None] = lambda phase: None,
+    ) -> Compiled:
+        """Build a plan and keep it; see `Engine.build`. TensorRT-RTX builds for GPUs that are not here, too."""
+        return build_ahead(model, manifest, target=target, precision=precision, folder=folder, progress=progress)
 
     def _open(
         self, library: Library, device: Device, key: PlanKey, model: Path, manifest: Manifest, store: PlanStore

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from engines.cuda.driver import visible_gpus
 from engines.cuda.library import MIN_CAPABILITY, count_devices
 from engines.cuda.library import load_library as load_cuda
@@ -13,7 +11,7 @@ from stream_guard.errors import EngineUnavailable
 from stream_guard.inference.engine import Probe
 from stream_guard.inference.shapes import one_line
 
-__all__ = ["capability_name", "check_gpu", "probe"]
+__all__ = ["capability_name", "check_gpu", "present_gpu", "probe", "require_gpu"]
 
 _PREFERENCE = 40
 
@@ -24,19 +22,38 @@ def probe() -> Probe:
     The driver is asked first: that takes milliseconds, loading TensorRT longer, and most machines have no GPU.
     """
     try:
-        if visible_gpus() < 1:
-            return Probe(False, "there is no NVIDIA GPU here, or no driver for it")
+        require_gpu()
         library = load_library()
-        cuda = load_cuda()
-        count_devices(cuda)
-        gpu = cuda.Device(0)
-        name, capability = str(gpu.name()), tuple(gpu.compute_capability())
-        check_gpu(library, name, capability, _spoken(cuda))
+        name, _ = present_gpu(library)
     except EngineUnavailable as error:
         return Probe(False, str(error))
     except Exception as error:  # whatever a broken driver does must not take the other engines down
         return Probe(False, f"TensorRT is installed but the GPU cannot be asked: {one_line(error)}")
     return Probe(True, f"{library.title} on {name}", device="cuda:0", preference=_PREFERENCE)
+
+
+def require_gpu() -> None:
+    """Refuse a machine without an NVIDIA GPU.
+
+    Raises:
+        EngineUnavailable: its driver shows none, or there is no driver.
+    """
+    if visible_gpus() < 1:
+        raise EngineUnavailable("there is no NVIDIA GPU here, or no driver for it")
+
+
+def present_gpu(library: Library) -> tuple[str, str]:
+    """Return the first GPU's name and its capability, such as ``sm89``.
+
+    Raises:
+        EngineUnavailable: there is none, or none that this TensorRT takes.
+    """
+    cuda = load_cuda()
+    count_devices(cuda)
+    gpu = cuda.Device(0)
+    name, capability = str(gpu.name()), tuple(gpu.compute_capability())
+    check_gpu(library, name, capability, int(cuda.get_driver_version()))
+    return name, capability_name(capability)
 
 
 def capability_name(capability: tuple[int, ...]) -> str:
@@ -67,7 +84,3 @@ def check_gpu(library: Library, name: str, capability: tuple[int, ...], spoken: 
             f"the NVIDIA driver is too old: it speaks CUDA {spoken // 1000}.{spoken % 1000 // 10}, "
             f"{library.title} needs {library.cuda_major}.0; update it, or install the package for CUDA 12"
         )
-
-
-def _spoken(cuda: Any) -> int:
-    return int(cuda.get_driver_version())

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.cuda.crop import BatchKind, CropKernel, batch_bytes
-from engines.cuda.device import Device, Graph, Memory
+from engines.cuda.device import Device, Memory
 from engines.cuda.picture import Layout, Picture
+from engines.cuda.work import Graph
 from engines.tensorrt.graph import PIXELS
 from engines.tensorrt.library import Library, listener, said
 from engines.tensorrt.runtime import open_context, open_engine

@@ -1,14 +1,16 @@
-"""``stream-guard engines``: which inference engines there are, and which can run here."""
+"""``stream-guard engines``: which inference engines there are, which can run here, and compiling for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.progress import TaskID
     from rich.table import Table
 
     from stream_guard.inference.registry import Candidate
@@ -37,6 +39,55 @@ def list_(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
     from rich.console import Console
 
     Console().print(engine_table(rows))
+
+
+@app.command()
+def build(
+    precision: Annotated[
+        Literal["auto", "fp32", "fp16", "bf16", "int8"],
+        typer.Option(help="What to compute in. `auto` is the fastest that is known to cost nothing."),
+    ] = "auto",
+    targets: Annotated[
+        str, typer.Option(help="GPUs to build for, such as sm75,sm86,sm89,sm120; or the one that is here.")
+    ] = "current",
+    model: Annotated[
+        Path | None, typer.Option(help="An ONNX file with its manifest beside it; the shipped one if left out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; by default where the engine looks.")] = None,
+    engine: Annotated[str, typer.Option(help="The engine to build for.")] = "tensorrt",
+) -> None:
+    """Compile the model for a GPU ahead of time. Otherwise the engine does so when it is first used."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from stream_guard.cli.failure import one_line
+    from stream_guard.errors import ConfigError, EngineUnavailable
+    from stream_guard.inference.registry import candidates
+    from stream_guard.models import store
+
+    wanted = [target.strip() for target in targets.split(",") if target.strip()]
+    console = Console()
+    with one_line():
+        if not wanted:
+            raise ConfigError("--targets names no GPU")
+        row = next((row for row in candidates() if row.name == engine), None)
+        if row is None or row.engine is None:
+            raise EngineUnavailable(f"there is no engine {engine}" + (f": {row.probe.reason}" if row else ""))
+        onnx, manifest = store.default_model() if model is None else store.open_model(model)
+        line = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        with Progress(*line, console=console, transient=True) as bar:
+            for target in wanted:
+                task = bar.add_task(f"{onnx.name} for {target}", total=None)
+
+                def told(phase: str, task: TaskID = task, target: str = target) -> None:
+                    bar.update(task, description=f"{onnx.name} for {target}: {phase}")
+
+                made = row.engine.build(
+                    onnx, manifest, target=target, precision=precision, folder=out, progress=told
+                )
+                bar.remove_task(task)
+                console.print(made.contents, markup=False, highlight=False, soft_wrap=True)
+                console.print(f"  {made.file}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def engine_rows(rows: Sequence[Candidate]) -> list[dict[str, object]]:

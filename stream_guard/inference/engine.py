@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stream_guard.errors import EngineUnavailable
 from stream_guard.models.manifest import Manifest
 
-__all__ = ["Engine", "EngineOptions", "Network", "Precision", "Prediction", "Probe"]
+__all__ = ["Compiled", "Engine", "EngineOptions", "Network", "Precision", "Prediction", "Probe"]
 
 Network = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
 """A network with one float32 NCHW input; returns its outputs in the order of the ONNX graph."""
@@ -69,6 +69,18 @@ class Prediction(NamedTuple):
 
     logits: NDArray[np.float32]
     patches: NDArray[np.float32] | None
+
+
+class Compiled(NamedTuple):
+    """What `Engine.build` made.
+
+    Attributes:
+        file: where it lies.
+        contents: one line for people: for what, in what, how large.
+    """
+
+    file: Path
+    contents: str
 
 
 class Engine(ABC):
@@ -144,3 +156,30 @@ class Engine(ABC):
             EngineError: the file cannot be quantised.
         """
         raise EngineUnavailable(f"{cls.name} has no quantiser")
+
+    @classmethod
+    def build(
+        cls,
+        model: Path,
+        manifest: Manifest,
+        *,
+        target: str = "current",
+        precision: Precision = "auto",
+        folder: Path | None = None,
+        progress: Callable[[str], None] = lambda phase: None,
+    ) -> Compiled:
+        """Compile the model ahead of time, so that `load` finds it done.
+
+        Args:
+            model: the ONNX file.
+            manifest: what the file expects and returns.
+            target: the device to compile for, in the backend's words; ``current`` is the one that is here.
+            precision: what to compute in.
+            folder: where to keep it; by default where `load` looks.
+            progress: is told what goes on, from any thread.
+
+        Raises:
+            EngineUnavailable: this backend compiles nothing ahead, cannot run here, or not for this target.
+            EngineError: it can, but not with this file.
+        """
+        raise EngineUnavailable(f"{cls.name} compiles nothing ahead of time")

@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from engines.tensorrt.build import Built, build, known_targets
+from engines.tensorrt.compile import key_for, plan_store
 from engines.tensorrt.inspection import Inspection
 from engines.tensorrt.library import Library, load_library
 from engines.tensorrt.network import Computed, network
+from stream_guard.cli.engines import app
 from stream_guard.errors import EngineError, EngineUnavailable
 from stream_guard.models.store import default_model
 
@@ -96,7 +99,7 @@ def test_nodes_were_fused(plans: dict[tuple[str, Computed], Built], target: str)
     layers = inspected(plans[target, "fp16"]).layers
     assert 50 <= len(layers) < 65
     convolutions = [layer for layer in layers if layer.kind == "correlation"]
-    assert len(convolutions) == 51
+    assert len(convolutions) == 50
     assert sum(node.startswith("node_relu6") for layer in convolutions for node in layer.nodes) == 33
     assert sum(node.startswith("node_add_") for layer in convolutions for node in layer.nodes) == 9
 
@@ -140,6 +143,18 @@ def test_it_knows_the_gpus_of_its_maker(library: Library) -> None:
     assert {"sm75", "sm86", "sm89", "sm120"} <= set(known_targets(library))
     assert library.portable
     assert library.cuda_major in (12, 13)
+
+
+def test_by_command_the_plan_lies_where_the_engine_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAM_GUARD_CACHE", str(tmp_path))
+    done = CliRunner().invoke(app, ["build", "--targets", "SM89", "--precision", "fp16"])
+    assert done.exit_code == 0, done.output
+    assert "fp16 for sm89, TensorRT-RTX" in done.output
+    assert "51 in half" in done.output
+    library, (model, _) = load_library(["tensorrt_rtx"]), default_model()
+    found = plan_store().find(key_for(library, model, "fp16", capability="sm89", gpu="NVIDIA RTX 4090"))
+    assert found.plan is not None
+    assert found.plan.startswith(b"vtrt")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="strace is for Linux")

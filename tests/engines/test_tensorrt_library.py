@@ -10,9 +10,11 @@ import pytest
 
 from engines.tensorrt import library as library_module
 from engines.tensorrt import probe as probe_module
+from engines.tensorrt.compile import build_ahead
 from engines.tensorrt.library import Library, listener, load_library, said
 from engines.tensorrt.probe import probe
 from stream_guard.errors import EngineUnavailable
+from stream_guard.models.store import default_model
 from tests.engines.fake_gpu import fake_tensorrt
 
 pytestmark = pytest.mark.engine
@@ -157,3 +159,10 @@ def test_without_a_gpu_nothing_is_imported(monkeypatch: pytest.MonkeyPatch) -> N
     before = set(sys.modules)
     assert not probe().available
     assert not {name for name in set(sys.modules) - before if name.split(".")[0] in ("tensorrt", "tensorrt_rtx")}
+
+
+def test_to_build_for_the_gpu_that_is_here_takes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_module, "visible_gpus", lambda: 0)
+    model, manifest = default_model()
+    with pytest.raises(EngineUnavailable, match="no NVIDIA GPU here"):
+        build_ahead(model, manifest, target="current", precision="fp16", folder=None, progress=lambda phase: None)
