@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,8 +16,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from engines.cuda import driver
+from engines.cuda.guard import Guard
 from engines.cuda.library import MIN_CAPABILITY, count_devices, load_library
-from stream_guard.errors import EngineError, EngineLost, EngineUnavailable
+from engines.cuda.work import Graph, Kernel, Stopwatch
+from stream_guard.errors import EngineError, EngineUnavailable
 from stream_guard.inference.shapes import one_line
 
 __all__ = ["Device", "Graph", "Kernel", "Memory", "Stopwatch"]
@@ -79,15 +80,12 @@ class Device:
             ordinal: of a GPU that exists.
         """
         self._cuda = cuda
-        self._thread = threading.get_ident()
-        self._closed = False
+        self._guard = Guard()
         self._context: Any = None
-        self._stream: Any = None
         self._allocations: list[Any] = []
-        self._graphs: list[Graph] = []
-        self._modules: list[Any] = []
+        self._work: list[Kernel | Graph | Stopwatch] = []
         self.ordinal, self.stream = ordinal, 0
-        with self._doing(f"opening GPU {ordinal}"):
+        with self._guard.doing(f"opening GPU {ordinal}"):
             gpu = cuda.Device(ordinal)
             self.name, self.memory_bytes = str(gpu.name()), int(gpu.total_memory())
             self.capability: tuple[int, int] = tuple(gpu.compute_capability())
@@ -95,12 +93,12 @@ class Device:
             old, new = (f"{major}.{minor}" for major, minor in (self.capability, MIN_CAPABILITY))
             raise EngineUnavailable(f"{self.name} is too old: compute capability {old}, {new} is needed")
         try:
-            with self._doing(f"opening {self.name}"):
+            with self._guard.doing(f"opening {self.name}"):
                 context = gpu.retain_primary_context()
                 context.push()
                 self._context = context
-                self._stream = cuda.Stream(_NON_BLOCKING)
-                self.stream = int(self._stream.handle)
+                self._guard.stream = cuda.Stream(_NON_BLOCKING)
+                self.stream = int(self._guard.stream.handle)
         except EngineError:
             self.close()
             raise
@@ -114,7 +112,7 @@ class Device:
         Raises:
             EngineError: the GPU is out of memory.
         """
-        with self._doing(f"allocating {size / 2**20:.1f} MiB on the GPU"):
+        with self._guard.doing(f"allocating {size / 2**20:.1f} MiB on the GPU"):
             allocation = self._cuda.mem_alloc(size)
             self._allocations.append(allocation)
             return Memory(int(allocation), size)
@@ -129,7 +127,7 @@ class Device:
         Raises:
             EngineError: there is no more memory that may be locked.
         """
-        with self._doing("allocating page-locked memory"):
+        with self._guard.doing("allocating page-locked memory"):
             array: NDArray[Any] = self._cuda.pagelocked_empty(shape, np.dtype(dtype))
             self._allocations.append(array.base)
             return array
@@ -145,8 +143,8 @@ class Device:
             EngineError: it does not fit, or the copy failed.
         """
         _check_copy(source, target)
-        with self._doing("copying to the GPU"):
-            self._cuda.memcpy_htod_async(target.address, source, self._stream)
+        with self._guard.doing("copying to the GPU"):
+            self._cuda.memcpy_htod_async(target.address, source, self._guard.stream)
 
     def download(self, target: NDArray[Any], source: Memory) -> None:
         """Put a copy from the GPU on the stream; what arrives can be read after `synchronize`.
@@ -159,8 +157,8 @@ class Device:
             EngineError: it does not fit, or the copy failed.
         """
         _check_copy(target, source)
-        with self._doing("copying from the GPU"):
-            self._cuda.memcpy_dtoh_async(target, source.address, self._stream)
+        with self._guard.doing("copying from the GPU"):
+            self._cuda.memcpy_dtoh_async(target, source.address, self._guard.stream)
 
     def synchronize(self) -> None:
         """Wait until the stream is empty.
@@ -168,8 +166,8 @@ class Device:
         Raises:
             EngineLost: something on it broke the context, or the GPU is gone.
         """
-        with self._doing("waiting for the GPU"):
-            self._stream.synchronize()
+        with self._guard.doing("waiting for the GPU"):
+            self._guard.stream.synchronize()
 
     def stopwatch(self) -> Stopwatch:
         """Return a pair of events that measure what lies between them on the stream.
@@ -177,8 +175,10 @@ class Device:
         Raises:
             EngineError: the driver refuses.
         """
-        with self._doing("making events"):
-            return Stopwatch(self, self._cuda.Event(), self._cuda.Event())
+        with self._guard.doing("making events"):
+            stopwatch = Stopwatch(self._guard, self._cuda.Event(), self._cuda.Event())
+            self._work.append(stopwatch)
+            return stopwatch
 
     def kernel(self, image: bytes, name: str, arguments: str) -> Kernel:
         """Load compiled code and return one of its kernels. PTX is compiled for this GPU, and cached by the driver.
@@ -191,10 +191,11 @@ class Device:
         Raises:
             EngineError: the code is not for this GPU or this driver, or has no such kernel.
         """
-        with self._doing(f"loading the kernel {name}"):
-            module = self._cuda.module_from_buffer(image)
-            self._modules.append(module)
-            return Kernel(self, module.get_function(name).prepare(arguments))
+        with self._guard.doing(f"loading the kernel {name}"):
+            function = self._cuda.module_from_buffer(image).get_function(name)  # which keeps its module
+            kernel = Kernel(self._guard, function.prepare(arguments))
+            self._work.append(kernel)
+            return kernel
 
     def capture(self, work: Callable[[], None]) -> Graph:
         """Note down what ``work`` puts on the stream, and return it as one thing to launch. Nothing runs yet.
@@ -206,16 +207,19 @@ class Device:
         Raises:
             EngineError: ``work`` does something that cannot be captured.
         """
-        with self._doing("capturing a CUDA graph"):
+        with self._guard.doing("capturing a CUDA graph"):
             driver.begin_capture(self.stream)
+            self._guard.capturing = True
             try:
                 work()
             except BaseException:
                 with contextlib.suppress(EngineError):  # what went wrong first is what to tell
                     driver.end_capture(self.stream, keep=False)
                 raise
-            graph = Graph(self, driver.end_capture(self.stream))
-            self._graphs.append(graph)
+            finally:
+                self._guard.capturing = False
+            graph = Graph(self._guard, driver.end_capture(self.stream))
+            self._work.append(graph)
             return graph
 
     def close(self) -> None:
@@ -223,16 +227,17 @@ class Device:
 
         A lost device cannot free anything; that is noted and nothing is raised.
         """
-        context, self._context, self._closed = self._context, None, True
-        if context is None:
+        if self._context is None:
+            self._guard.closed = True
             return
-        self._check_thread()
+        self._guard.check_thread()
+        context, self._context, self._guard.closed = self._context, None, True
         steps: list[Callable[[], object]] = []
-        if self._stream is not None:
-            steps.append(self._stream.synchronize)  # nothing may run on memory that is being freed
-        steps += [graph.destroy for graph in reversed(self._graphs)]
+        if self._guard.stream is not None:
+            steps.append(self._guard.stream.synchronize)  # nothing may run on memory that is being freed
+        steps += [work.free for work in reversed(self._work)]
         steps += [allocation.free for allocation in reversed(self._allocations)]
-        steps += [self._graphs.clear, self._allocations.clear, self._modules.clear, self._forget_stream]
+        steps += [self._work.clear, self._allocations.clear, self._forget_stream]
         for step in [*steps, context.pop, context.detach]:
             try:
                 step()
@@ -245,113 +250,8 @@ class Device:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextlib.contextmanager
-    def _doing(self, what: str) -> Iterator[None]:
-        """Turn what PyCUDA raises into our errors."""
-        self._check_thread()
-        if self._closed:
-            raise EngineError(f"{self.name} was closed: nothing can be done with it")
-        try:
-            yield
-        except EngineError as error:
-            if isinstance(error, (EngineLost, EngineUnavailable)) or not self._lost():
-                raise
-            raise EngineLost(f"the GPU is lost: {error}") from error
-        except Exception as error:  # PyCUDA's classes, of which several mean the same
-            if self._lost():
-                raise EngineLost(f"the GPU is lost while {what}: {one_line(error)}") from error
-            raise EngineError(f"{what}: {one_line(error)}") from error
-
-    def _lost(self) -> bool:
-        """Ask the context. What breaks it is answered to every later call, and nothing else is."""
-        if self._stream is None:
-            return False
-        try:
-            self._stream.is_done()
-        except Exception:
-            return True
-        return False
-
-    def _check_thread(self) -> None:
-        if threading.get_ident() != self._thread:
-            raise EngineError("a GPU context belongs to the thread that opened it")
-
     def _forget_stream(self) -> None:
-        self._stream, self.stream = None, 0
-
-
-class Kernel:
-    """Code on the GPU; from `Device.kernel`."""
-
-    def __init__(self, device: Device, function: Any) -> None:
-        self._device = device
-        self._function = function
-
-    def launch(self, grid: tuple[int, int, int], block: tuple[int, int, int], *arguments: object) -> None:
-        """Put one run on the stream.
-
-        Args:
-            grid: blocks in x, y, z.
-            block: threads in x, y, z.
-            *arguments: of the types named to `Device.kernel`.
-
-        Raises:
-            EngineError: the GPU cannot run it so.
-        """
-        with self._device._doing("launching a kernel"):
-            self._function.prepared_async_call(grid, block, self._device._stream, *arguments)
-
-
-class Graph:
-    """A sequence of copies and kernels that is launched as one; from `Device.capture`."""
-
-    def __init__(self, device: Device, executable: int) -> None:
-        self._device = device
-        self._executable = executable
-
-    def launch(self) -> None:
-        """Put the whole sequence on the stream.
-
-        Raises:
-            EngineError: the driver refuses.
-        """
-        with self._device._doing("launching a CUDA graph"):
-            driver.launch(self._executable, self._device.stream)
-
-    def destroy(self) -> None:
-        """Free it; its device does so too."""
-        executable, self._executable = self._executable, 0
-        if executable:
-            driver.destroy_executable(executable)
-
-
-class Stopwatch:
-    """Measures work on the stream by the GPU's own clock; from `Device.stopwatch`."""
-
-    def __init__(self, device: Device, began: Any, ended: Any) -> None:
-        self._device = device
-        self._began = began
-        self._ended = ended
-
-    def start(self) -> None:
-        """Note the time at which the stream gets here."""
-        with self._device._doing("recording an event"):
-            self._began.record(self._device._stream)
-
-    def stop(self) -> None:
-        """Note the time at which the stream gets here."""
-        with self._device._doing("recording an event"):
-            self._ended.record(self._device._stream)
-
-    def elapsed_ms(self) -> float:
-        """Wait for the second event and return the milliseconds between the two; resolution 0.5 µs.
-
-        Raises:
-            EngineError: `start` and `stop` were not both called.
-        """
-        with self._device._doing("reading events"):
-            self._ended.synchronize()
-            return float(self._began.time_till(self._ended))
+        self._guard.stream, self.stream = None, 0
 
 
 def _check_copy(array: NDArray[Any], memory: Memory) -> None:
