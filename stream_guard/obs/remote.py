@@ -48,15 +48,17 @@ class RunningObs:
         logging.getLogger("obsws_python").setLevel(
             logging.CRITICAL
         )  # it logs its arguments, the password among them
+        # In two steps: it leaves its socket open when it fails, and only who has the object can close it.
+        client = obsws_python.ReqClient.__new__(obsws_python.ReqClient)
         try:
-            self._client = obsws_python.ReqClient(
-                host=self._host, port=self._port, password=self._password, timeout=5
-            )
+            client.__init__(host=self._host, port=self._port, password=self._password, timeout=5)
         except obsws_python.error.OBSSDKError:  # it comes to this only with the password
+            client.disconnect()
             raise ConnectionRefused(f"OBS at {self._host}:{self._port} wants another password") from None
         except (OSError, ValueError, websocket.WebSocketException) as error:
             hint = "is its websocket server enabled (Tools menu)?"
             raise ConnectionRefused(f"no OBS answers at {self._host}:{self._port}: {hint}") from error
+        self._client = client
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -44,10 +44,10 @@ def start(screen_name: str, tmp_path: Path) -> Iterator[Callable[..., Studio]]:
     """Starts OBS with the script and these settings; ``None`` is without the script."""
     with ExitStack() as stack:
 
-        def make(settings: dict[str, Any] | None, *scenes: str) -> Studio:
+        def make(settings: dict[str, Any] | None, *scenes: str, **chosen: str) -> Studio:
             studio = Studio(tmp_path, screen_name)
             studio.prepare(scenes=scenes or ("Call", "Safe"), settings=settings)
-            studio.start()
+            studio.start(**chosen)
             stack.callback(studio.stop)
             return studio
 

@@ -82,6 +82,7 @@ class Studio:
 
     Attributes:
         home: the folder that is its home.
+        port: of its websocket.
         remote: requests by obs-websocket.
     """
 
@@ -90,7 +91,7 @@ class Studio:
     def __init__(self, home: Path, screen: str) -> None:
         self.home = home
         self._screen = screen
-        self._port = _free_port()
+        self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._config = home / ".config" / "obs-studio"
 
@@ -99,7 +100,7 @@ class Studio:
         profile, collections = self._config / "basic" / "profiles" / "test", self._config / "basic" / "scenes"
         for folder in (profile, collections, self.home / "run"):
             folder.mkdir(parents=True, exist_ok=True)
-        (self._config / "global.ini").write_text(_GLOBAL.format(port=self._port, password=PASSWORD))
+        (self._config / "global.ini").write_text(_GLOBAL.format(port=self.port, password=PASSWORD))
         (profile / "basic.ini").write_text(
             _PROFILE.format(recordings=self.home, width=SIZE[0], height=SIZE[1]), encoding="utf-8"
         )
@@ -117,7 +118,7 @@ class Studio:
             )
         )
 
-    def start(self) -> None:
+    def start(self, *, collection: str = "test", profile: str = "test") -> None:
         """Start OBS and connect to it."""
         environment = {
             # Not all of ours: OpenCV, once imported, leads every Qt to its own plugins.
@@ -132,7 +133,7 @@ class Studio:
         arguments = ["--multi", "--disable-updater", "--disable-missing-files-check"]
         with (self.home / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
-                ["obs", *arguments, "--collection", "test", "--profile", "test"],
+                ["obs", *arguments, "--collection", collection, "--profile", profile],
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -186,7 +187,7 @@ class Studio:
         if self._process.poll() is not None:
             raise AssertionError(f"OBS ended at once:\n{(self.home / 'output.txt').read_text()[-3000:]}")
         with contextlib.suppress(OSError, obsws_python.error.OBSSDKError):
-            return obsws_python.ReqClient(host="127.0.0.1", port=self._port, password=PASSWORD, timeout=5)
+            return obsws_python.ReqClient(host="127.0.0.1", port=self.port, password=PASSWORD, timeout=5)
         return None
 
 
