@@ -53,7 +53,7 @@ class RunningObs:
         try:
             client.__init__(host=self._host, port=self._port, password=self._password, timeout=5)
         except obsws_python.error.OBSSDKError:  # it comes to this only with the password
-            client.disconnect()
+            client.base_client.ws.shutdown()
             raise ConnectionRefused(f"OBS at {self._host}:{self._port} wants another password") from None
         except (OSError, ValueError, websocket.WebSocketException) as error:
             hint = "is its websocket server enabled (Tools menu)?"
