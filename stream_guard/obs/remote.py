@@ -98,10 +98,14 @@ class RunningObs:
 
         profiles = self._obs.get_profile_list()
         if profiles.current_profile_name != NAME:
+            video = self._obs.send("GetVideoSettings", raw=True)
             if NAME in profiles.profiles:
                 self._obs.set_current_profile(NAME)
             else:
                 self._obs.create_profile(NAME)
+            self._obs.send(
+                "SetVideoSettings", video
+            )  # a new profile has a canvas of its own, and scenes would shift
         for key, value in ENCODER.items():
             self._obs.set_profile_parameter("SimpleOutput", key, value)
         try:

@@ -48,7 +48,7 @@ def start(screen_name: str, tmp_path: Path) -> Iterator[Callable[..., Studio]]:
             studio = Studio(tmp_path, screen_name)
             studio.prepare(scenes=scenes or ("Call", "Safe"), settings=settings)
             studio.start(**chosen)
-            stack.callback(studio.stop)
+            stack.callback(studio.clear_away)
             return studio
 
         yield make

@@ -11,7 +11,7 @@ from stream_guard.errors import ConfigError, ConnectionRefused
 from stream_guard.obs.collection import OVERLAY, write
 from stream_guard.obs.remote import SCENE, RunningObs
 from stream_guard.obs.sending import way
-from tests.obs.studio import PASSWORD, Studio, until
+from tests.obs.studio import PASSWORD, SIZE, Studio, until
 
 pytestmark = [pytest.mark.obs, pytest.mark.timeout(120)]
 
@@ -30,6 +30,8 @@ def test_a_running_obs_is_set_up_and_keeps_its_own_profile(start: Callable[..., 
             assert studio.items(SCENE) == ([OVERLAY] if browser else [])
         obs.send_by(way("rtmp", server=SERVER))
         obs.send_by(way("udp", server=SERVER))
+    assert studio.remote.get_profile_list().current_profile_name == "stream-guard"
+    assert studio.remote.get_video_settings().base_width == SIZE[0]
     service = studio.remote.get_stream_service_settings()
     assert service.stream_service_settings["server"] == "udp://127.0.0.1:5000?pkt_size=1316"
     assert studio.remote.get_profile_parameter("SimpleOutput", "x264Settings").parameter_value.startswith(
