@@ -17,6 +17,14 @@ __all__ = ["Input", "blot", "camera_input", "file_input", "network_input", "scre
 _QUICK = {"fflags": "nobuffer", "flags": "low_delay", "probesize": "200000", "analyzeduration": "200000"}
 """Measured with OBS as sender: opens in 0.6 to 0.9 s, first frame within 2 s, 0.2 s behind."""
 
+_PROTOCOLS = {
+    "rtsp": "rtsp,rtsps,rtp,srtp,udp,tcp,tls",
+    "rtmp": "rtmp,rtmps,tcp,tls,crypto",
+    "udp": "udp,rtp",
+    "tcp": "tcp",
+}
+"""What FFmpeg may use for a stream. A sender may send a playlist in place of a video, and in it name files."""
+
 _SECRET = re.compile(r"((?:user|username|pass|passwd|password|pwd|token|key)=)[^&/;]*", re.IGNORECASE)
 
 
@@ -83,24 +91,27 @@ def network_input(url: str) -> Input:
     listen = query.pop("listen", "0") not in {"0", ""}
     bare = urlunsplit(parts._replace(query=urlencode(query)))
     scheme = parts.scheme
+    protocols = {"protocol_whitelist": _PROTOCOLS.get(scheme.removesuffix("s"), "")}
     if not parts.hostname and scheme != "udp":
         raise ConfigError(f"{blot(url)} names no host")
     if scheme in {"rtsp", "rtsps"}:
         # Over UDP a lost packet smears the picture until the next key frame.
         # Listening for ever is broken in FFmpeg (it multiplies its -1 by 1000), hence twelve days.
         mode = {"rtsp_flags": "listen", "listen_timeout": "1000000"} if listen else {"rtsp_flags": "prefer_tcp"}
-        return Input(bare if listen else url, "rtsp", blot(url), None, {**_QUICK, **mode}, waits=listen)
+        return Input(
+            bare if listen else url, "rtsp", blot(url), None, {**_QUICK, **protocols, **mode}, waits=listen
+        )
     if scheme in {"rtmp", "rtmps"}:
-        options = {**_QUICK, **({"listen": "1"} if listen else {"rtmp_live": "live"})}
+        options = {**_QUICK, **protocols, **({"listen": "1"} if listen else {"rtmp_live": "live"})}
         return Input(bare, "rtmp", blot(url), "flv", options, waits=listen)
     if scheme in {"udp", "tcp"} and not _port(parts):
         raise ConfigError(f"{blot(url)} names no port")
     if scheme == "udp":
         address = _with_query(bare, {"fifo_size": "50000", "overrun_nonfatal": "1", **query})
-        return Input(address, "udp", blot(url), "mpegts", _QUICK, waits=True)
+        return Input(address, "udp", blot(url), "mpegts", {**_QUICK, **protocols}, waits=True)
     if scheme == "tcp":
         address = _with_query(bare, {**query, **({"listen": "1"} if listen else {})})
-        return Input(address, "tcp", blot(url), None, _QUICK, waits=listen)
+        return Input(address, "tcp", blot(url), None, {**_QUICK, **protocols}, waits=listen)
     raise ConfigError(f"{scheme}: is no stream FFmpeg receives here")
 
 

@@ -12,6 +12,7 @@ from aiortc import RTCSessionDescription
 
 from stream_guard.clock import Clock, MonotonicClock
 from stream_guard.errors import ConfigError, SignallingError, SourceError
+from stream_guard.sources.addresses import address_to_follow
 from stream_guard.sources.inputs import blot
 from stream_guard.sources.peer import Receiver, ReceivingSource
 
@@ -62,6 +63,7 @@ class WhepSource(ReceivingSource):
         self._loopback_only = loopback_only
         self._connect_limit_s = connect_limit_s
         self._location = ""
+        self._answered_by = self._url
         self._closed = False
 
     async def open(self) -> None:
@@ -102,7 +104,7 @@ class WhepSource(ReceivingSource):
                 f"{self.name} refuses: {_reason(response, text)} (HTTP {response.status_code})",
             )
         if "location" in response.headers:
-            self._location = urljoin(str(response.url), response.headers["location"])
+            self._location = urljoin(self._answered_by, response.headers["location"])
         try:
             await connection.setRemoteDescription(RTCSessionDescription(text, "answer"))
         except Exception as error:
@@ -117,17 +119,19 @@ class WhepSource(ReceivingSource):
         """
         url = self._url
         for _ in range(_REDIRECTS):
-            headers = {"Content-Type": "application/sdp", "Accept": "application/sdp", **self._authorization(url)}
+            where, headers, options = await self._way_to(url)
+            headers |= {"Content-Type": "application/sdp", "Accept": "application/sdp"}
             try:
                 async with (
                     asyncio.timeout(_HTTP_LIMIT_S),
                     httpx.AsyncClient(timeout=_HTTP_LIMIT_S) as http,
-                    http.stream("POST", url, content=offer, headers=headers) as response,
+                    http.stream("POST", where, content=offer, headers=headers, extensions=options) as response,
                 ):
                     text = await self._body(response)
             except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
                 raise SourceError(f"{self.name} cannot be reached: {type(error).__name__}") from error
             if response.status_code not in {307, 308} or "location" not in response.headers:
+                self._answered_by = url
                 return response, text
             url = urljoin(url, response.headers["location"])
         raise SignallingError(response.status_code, f"{self.name} redirects without end")
@@ -145,9 +149,25 @@ class WhepSource(ReceivingSource):
 
     async def _say_goodbye(self) -> None:
         if self._location:
-            with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
+            with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, SignallingError):
+                where, headers, options = await self._way_to(self._location)
                 async with httpx.AsyncClient(timeout=_GOODBYE_LIMIT_S) as http:
-                    await http.delete(self._location, headers=self._authorization(self._location))
+                    await http.request("DELETE", where, headers=headers, extensions=options)
+
+    async def _way_to(self, url: str) -> tuple[str, dict[str, str], dict[str, str]]:
+        """Return address, headers and TLS name for a URL, which may have come from the server.
+
+        Raises:
+            SignallingError: it must not be followed; see `address_to_follow`.
+        """
+        address = await address_to_follow(url, given=self._url)
+        if address is None:
+            return url, self._authorization(url), {}
+        parts = urlsplit(url)
+        literal = f"[{address}]" if ":" in address else address
+        there = parts._replace(netloc=f"{literal}:{parts.port}" if parts.port else literal)
+        name = parts.netloc.rpartition("@")[2]
+        return urlunsplit(there), {"Host": name, **self._authorization(url)}, {"sni_hostname": parts.hostname or ""}
 
     def _authorization(self, url: str) -> dict[str, str]:
         if self._token and urlsplit(url)[:2] == urlsplit(self._url)[:2]:

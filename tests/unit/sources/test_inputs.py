@@ -58,6 +58,13 @@ def test_rtmp() -> None:
     assert "listen" not in pulled.options
 
 
+@pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp"])
+def test_a_stream_may_name_no_file(scheme: str) -> None:
+    allowed = network_input(f"{scheme}://127.0.0.1:5000/a/b").options["protocol_whitelist"].split(",")
+    assert scheme in allowed
+    assert not {"file", "concat", "data", "subfile", "http", "https", "hls", "pipe"} & set(allowed)
+
+
 def test_udp_and_tcp() -> None:
     assert (
         network_input("udp://127.0.0.1:5000").address == "udp://127.0.0.1:5000?fifo_size=50000&overrun_nonfatal=1"
