@@ -125,10 +125,22 @@ def test_values_are_let_go_once_nobody_reads_them(tmp_path: Path) -> None:
     assert len(names) == len(set(names)) == len(network._steps) - len(network.outputs) + 1  # the input goes too
 
 
-@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8"])
-def test_on_the_cpu_only_float32_is_offered(precision: Any, tmp_path: Path) -> None:
-    with pytest.raises(EngineUnavailable, match=f"offers fp32 on the CPU, not {precision}"):
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_a_precision_that_is_not_offered_is_refused(precision: Any, tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match=rf"torch offers fp32, fp16 for .* here, not {precision}$"):
         TorchEngine().load(*make_model(tmp_path), EngineOptions(precision=precision))
+
+
+@needs_shipped
+def test_float16_on_the_cpu_is_taken_only_when_asked_for() -> None:
+    model = SHIPPED, Manifest.read(SHIPPED.with_suffix(".json"))
+    batch = faces(2, model[1].size)
+    exact = answers(OnnxRuntimeEngine(), model, batch).logits
+    for precision, least, most in (("auto", 0, 1e-4), ("fp32", 0, 1e-4), ("fp16", 1e-4, 0.03)):
+        engine = TorchEngine()
+        engine.load(*model, EngineOptions(threads=1, max_batch=2, precision=precision))  # type: ignore[arg-type]
+        assert least <= np.abs(engine.infer(batch).logits - exact).max() <= most
+        engine.close()
 
 
 def test_auto_takes_any_other_engine_first() -> None:
