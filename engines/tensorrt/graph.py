@@ -135,7 +135,7 @@ def _read(content: bytes) -> Any:
 
 
 def _fold(graph: Any) -> None:
-    """Turn constants that nodes make (weights stored as half, with a Cast) into plain ones."""
+    """Turn constants that nodes make (weights stored as half with a Cast, quantised biases) into plain ones."""
     from onnx import helper, numpy_helper
 
     known, kept = constants(graph), []
@@ -145,6 +145,8 @@ def _fold(graph: Any) -> None:
             value = numpy_helper.to_array(node.attribute[0].t)
         elif node.op_type == "Cast" and node.input[0] in known:
             value = known[node.input[0]].astype(helper.tensor_dtype_to_np_dtype(attribute(node, "to")))
+        elif node.op_type == "DequantizeLinear" and _is_bias(node, known):
+            value = known[node.input[0]].astype(np.float32) * known[node.input[1]]
         if value is None:
             kept.append(node)
         else:
@@ -152,6 +154,12 @@ def _fold(graph: Any) -> None:
             graph.initializer.append(_initializer(value, node.output[0]))
     _replace(graph.node, kept)
     drop_unused(graph)
+
+
+def _is_bias(node: Any, known: dict[str, NDArray[Any]]) -> bool:
+    """Return whether a constant is stored in 32 bits, as quantised biases are; TensorRT dequantises 8 and less."""
+    stored = known.get(node.input[0])
+    return stored is not None and stored.dtype == np.int32 and node.input[1] in known
 
 
 def _front(graph: Any) -> _Front:

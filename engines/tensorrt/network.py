@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import numpy as np
+
 from engines.tensorrt.dense import as_sums
-from engines.tensorrt.graph import cut
+from engines.tensorrt.graph import constants, cut
 from engines.tensorrt.half import in_16_bits
 from stream_guard.errors import EngineError, EngineUnavailable
 from stream_guard.inference.engine import Precision
@@ -59,6 +61,8 @@ def network(model: Path, manifest: Manifest, precision: Computed) -> bytes:
         _check(graph.graph, manifest)
         if precision in ("fp16", "bf16"):
             graph = in_16_bits(graph, precision)
+        elif precision == "int8":
+            _check_quantised(graph.graph)
         return bytes(as_sums(graph).SerializeToString())
     except OSError as error:
         raise EngineError(f"cannot read {model.name}: {error.strerror or error}") from error
@@ -73,6 +77,19 @@ def _check(graph: Any, manifest: Manifest) -> None:
     batch, channels, height, width = _shape(graph.input[0])
     outputs = [(port.name, _shape(port)) for port in graph.output]
     check_graph(manifest, [("faces", [batch, height, width, channels])], outputs)
+
+
+def _check_quantised(graph: Any) -> None:
+    """Refuse what TensorRT's parser refuses in words that help nobody."""
+    known = constants(graph)
+    for node in graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or len(node.input) < 3:
+            continue
+        zero = known.get(node.input[2])
+        if zero is None or zero.dtype != np.int8 or zero.any():
+            raise EngineError(
+                "it is quantised for CPUs; TensorRT takes int8 with zero points of 0 only (symmetric), not uint8"
+            )
 
 
 def _shape(port: Any) -> list[int | None]:

@@ -7,18 +7,24 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import onnx
 import pytest
 from typer.testing import CliRunner
 
+from engines.onnxruntime.library import load_library as load_library_of_onnxruntime
 from engines.tensorrt.build import Built, build, known_targets
 from engines.tensorrt.compile import key_for, plan_store
 from engines.tensorrt.inspection import Inspection
 from engines.tensorrt.library import Library, load_library
-from engines.tensorrt.network import Computed, network
+from engines.tensorrt.network import Computed, computed, network
 from stream_guard.cli.engines import app
 from stream_guard.errors import EngineError, EngineUnavailable
+from stream_guard.models.manifest import Manifest
 from stream_guard.models.store import default_model
+from stream_guard.testing.engine_contract import faces
+from stream_guard.testing.engines import make_model
 
 pytestmark = [
     pytest.mark.engine,
@@ -111,6 +117,53 @@ def test_half_precision_halves_the_plan(plans: dict[tuple[str, Computed], Built]
 def test_each_gpu_gets_its_own_plan(plans: dict[tuple[str, Computed], Built]) -> None:
     half = {target: built.plan for (target, precision), built in plans.items() if precision == "fp16"}
     assert len(set(half.values())) == len(half) == 4
+
+
+def quantised(folder: Path, *, symmetric: bool) -> tuple[Path, Manifest]:
+    """Return the contract's model with its 1x1 convolutions and the last 3x3 one in eight bits."""
+    model, manifest = make_model(folder)
+    load_library_of_onnxruntime()
+    from onnxruntime import quantization
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]  # it ships no types
+        def __init__(self) -> None:
+            self.batches = iter([{"faces": faces(8, manifest.size)}])
+
+        def get_next(self) -> Any:
+            return next(self.batches, None)
+
+    network = onnx.load(model)
+    for node in network.graph.node:
+        node.name = node.output[0]
+    onnx.save(network, str(model))
+    kind = quantization.QuantType.QInt8 if symmetric else quantization.QuantType.QUInt8
+    quantization.quantize_static(
+        str(model),
+        str(folder / "int8.onnx"),
+        Reader(),
+        quant_format=quantization.QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=kind,
+        weight_type=quantization.QuantType.QInt8,
+        nodes_to_quantize=["conv2", "conv3"],
+        extra_options={"ActivationSymmetric": symmetric},
+    )
+    return folder / "int8.onnx", manifest.model_copy(update={"quantised_on": "noise"})
+
+
+def test_a_symmetric_int8_model_is_computed_in_int8(library: Library, tmp_path: Path) -> None:
+    model, manifest = quantised(tmp_path, symmetric=True)
+    assert computed("auto", manifest, "sm89") == "int8"
+    made = inspected(build(library, network(model, manifest, "int8"), target="sm89", size=manifest.size))
+    eight = {node for layer in made.layers if "Int8" in layer.inputs for node in layer.nodes}
+    assert {"conv2", "conv3"} <= eight
+    assert {tensor.type for tensor in made.tensors} == {"Float"}
+
+
+def test_an_int8_model_for_cpus_is_refused_in_words(tmp_path: Path) -> None:
+    model, manifest = quantised(tmp_path, symmetric=False)
+    with pytest.raises(EngineError, match=r"int8\.onnx: it is quantised for CPUs; TensorRT takes int8 with zero"):
+        network(model, manifest, "int8")
 
 
 def test_progress_is_told_and_may_stop_the_build(library: Library) -> None:
