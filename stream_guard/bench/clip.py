@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import av
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stream_guard.bench import mark
 from stream_guard.errors import ConfigError, UnsupportedMedia
 
-__all__ = ["Codec", "Shape", "encode", "make", "number", "pictures"]
+__all__ = ["Codec", "Shape", "encode", "make", "named_codec", "number", "parse_size", "pictures"]
 
 Codec = Literal["VP8", "H264"]
 
@@ -143,3 +143,27 @@ def _tile(picture: NDArray[np.uint8], tiles: list[NDArray[np.uint8]], rows: int)
         height, width = drawn.shape[:2]
         top, left = place // rows * height, place % rows * width
         picture[top : top + height, left : left + width] = drawn
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return width and height of a text such as ``1280x720``.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdigit() and height.isdigit()):
+        raise ConfigError(f"{text} is no size; write it as 1280x720")
+    return int(width), int(height)
+
+
+def named_codec(text: str) -> Codec:
+    """Return a codec by its name, written in any case.
+
+    Raises:
+        ConfigError: a call has no such codec here.
+    """
+    for codec in get_args(Codec):
+        if text.upper() == codec:
+            return codec  # type: ignore[no-any-return]
+    raise ConfigError(f"{text} cannot be sent; take VP8 or H264")

@@ -1,9 +1,9 @@
 """The server under test, in a process of its own: ``python -m stream_guard.bench.receiver SETTINGS``.
 
 It is `stream_guard.app.Service` as ``serve`` runs it, and an observer that keeps every stage's duration and reads
-the number off every scored frame; with ``--detail`` off every decoded one, too. Nothing else is different: what is read
-decides nothing. Speaks JSON lines: one when it listens, and at the end one with everything. It ends when standard
-input does.
+the number off every scored frame; with ``--detail`` off every decoded one, too. Nothing else is different: what is
+read decides nothing. Speaks JSON lines: one when it listens, and at the end one with everything. It ends when
+standard input does.
 """
 
 from __future__ import annotations
@@ -72,19 +72,23 @@ class _Notebook(Observer):
     def __init__(self) -> None:
         self.scored: dict[str, list[ScoredFrame]] = defaultdict(list)
         self.received: Counter[str] = Counter()
-        self.dropped: dict[str, Counter[str]] = defaultdict(Counter)
+        self.dropped: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
+        self.admitted: dict[str, list[int]] = defaultdict(list)
         self._now: dict[str, dict[str, int]] = defaultdict(dict)
 
     def frame_received(self, session: SessionInfo, frame: Frame, missed: int = 0) -> None:
         self.received[session.id] += 1 + missed
 
     def frame_dropped(self, session: SessionInfo, cause: DropCause, count: int = 1) -> None:
-        self.dropped[session.id][cause.value] += count
+        self.dropped[session.id].append((_CLOCK.now_ns(), cause.value, count))
         if cause is DropCause.EXPIRED:
             self._now[session.id].clear()
+            self.admitted[session.id].pop()  # its turn came, and then it was refused
 
     def stage_done(self, session: SessionInfo, stage: Stage, duration_ns: int) -> None:
         self._now[session.id][stage] = duration_ns
+        if stage == "wait":
+            self.admitted[session.id].append(_CLOCK.now_ns())
 
     def frame_scored(self, session: SessionInfo, scored: Scored) -> None:
         self.scored[session.id].append(
@@ -140,6 +144,7 @@ async def _receive(settings: dict[str, Any], *, detail: bool) -> None:
             event="received",
             scored={session: [asdict(one) for one in frames] for session, frames in notebook.scored.items()},
             received=notebook.received,
+            admitted=notebook.admitted,
             dropped=notebook.dropped,
             packets=list(tap.packets.items()),
             decoded=[asdict(one) for one in tap.decoded],

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ _CLOCK = MonotonicClock()
 
 _START_LIMIT_S = 120.0
 _END_LIMIT_S = 60.0
+_GRACE_S = 1.0
+"""How long it goes on behind the time that counts, so that its last frames find their scores."""
+
 _LINE_LIMIT = 1 << 28
 """Bytes of one JSON line: a process tells all it saw in one."""
 
@@ -37,14 +40,16 @@ class Session:
         scored: every frame that was scored.
         told_ns: when the client had the scores, by the frame's sequence.
         received: frames that reached the pipeline, those passed over included.
-        dropped: frames by cause.
+        admitted_ns: when frames were given work to do.
+        dropped: when, why, how many.
     """
 
     sent: list[Sent]
     scored: list[ScoredFrame]
     told_ns: dict[int, int]
     received: int
-    dropped: dict[str, int]
+    admitted_ns: list[int]
+    dropped: list[tuple[int, str, int]]
 
 
 @dataclass(slots=True)
@@ -78,11 +83,8 @@ class Record:
         return (self.ended_ns - self.began_ns) / NS_PER_S
 
 
-@dataclass(slots=True)
-class _Heard:
-    """What the client heard: (session, frame) -> when."""
-
-    told_ns: dict[tuple[str, int], int] = field(default_factory=dict)
+Heard = dict[tuple[str, int], int]
+"""(Session, frame) to when the client had its scores."""
 
 
 async def play(
@@ -110,7 +112,7 @@ async def play(
         StreamGuardError: a process failed; what it said stands on stderr.
     """
     began_ns = _CLOCK.now_ns()
-    heard = _Heard()
+    heard: Heard = {}
     async with _process(
         "stream_guard.bench.receiver", json.dumps(settings), *(["--detail"] if plan.sessions == 1 else [])
     ) as server:
@@ -126,6 +128,7 @@ async def play(
                     begin, server_before, sender_before = _CLOCK.now_ns(), measure(server.pid), measure(sender.pid)
                     await _wait(seconds, warm_up_s, tick)
                     end, server_after, sender_after = _CLOCK.now_ns(), measure(server.pid), measure(sender.pid)
+                await asyncio.sleep(_GRACE_S)
                 sent = (await _ask(sender, "sent"))["sessions"]
             if watching.done():
                 watching.result()
@@ -147,22 +150,23 @@ async def play(
     )
 
 
-def _session(name: str, sent: dict[str, Any], told: dict[str, Any], heard: _Heard) -> Session:
+def _session(name: str, sent: dict[str, Any], told: dict[str, Any], heard: Heard) -> Session:
     return Session(
         sent=[Sent(**one) for one in sent[name]],
         scored=[ScoredFrame(**one) for one in told["scored"].get(name, [])],
-        told_ns={frame: at_ns for (session, frame), at_ns in heard.told_ns.items() if session == name},
+        told_ns={frame: at_ns for (session, frame), at_ns in heard.items() if session == name},
         received=told["received"].get(name, 0),
-        dropped=told["dropped"].get(name, {}),
+        admitted_ns=told["admitted"].get(name, []),
+        dropped=[(at_ns, cause, count) for at_ns, cause, count in told["dropped"].get(name, [])],
     )
 
 
-async def _watch(url: str, heard: _Heard) -> None:
+async def _watch(url: str, heard: Heard) -> None:
     """Follow the scores as any client would."""
     async with aclosing(client.scores(url, reconnect=False)) as scores:
         async for message in scores:
             # The first of a frame: a stream that falls silent is told of again, by its last frame.
-            heard.told_ns.setdefault((message.session, message.frame), _CLOCK.now_ns())
+            heard.setdefault((message.session, message.frame), _CLOCK.now_ns())
 
 
 async def _wait(seconds: float, before_s: float, tick: Callable[[float], None]) -> None:

@@ -2,8 +2,8 @@
 
 Plays a clip in real time to one or more WHIP sessions, numbers every picture, and keeps when each was captured
 (handed to the encoder, its number drawn in) and when its last packet was sent. Times are monotonic nanoseconds,
-which all processes of a machine share. Speaks JSON lines: one for each session that stands, and at the end one with all
-pictures. It ends when standard input does.
+which all processes of a machine share. Speaks JSON lines: one for each session that stands, and at the end one with
+all pictures. It ends when standard input does.
 """
 
 from __future__ import annotations

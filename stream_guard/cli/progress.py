@@ -12,7 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["frame_progress"]
+__all__ = ["frame_progress", "second_progress"]
 
 
 def frame_progress(console: Console) -> Progress:
@@ -23,6 +23,18 @@ def frame_progress(console: Console) -> Progress:
         MofNCompleteColumn(),
         TextColumn("frames"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def second_progress(console: Console) -> Progress:
+    """Return a bar that counts seconds; it disappears when done."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} s"),
         TimeRemainingColumn(),
         console=console,
         transient=True,

@@ -1,0 +1,84 @@
+"""Pictures of results: where a frame's time goes, and how latency grows with the load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stream_guard.bench.latency import STAGES, Flight
+from stream_guard.clock import NS_PER_S, ms
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_latency", "draw_load"]
+
+_DPI = 120
+
+
+def draw_latency(path: Path, flown: Sequence[Flight], figures: Mapping[str, Any]) -> None:
+    """Draw every frame's latency over time, and the mean way of a frame stage by stage.
+
+    Args:
+        path: ``.png``, ``.svg`` or ``.pdf``.
+        flown: the frames.
+        figures: as `stream_guard.bench.latency.figures` gives them.
+    """
+    figure = _figure(9, 5.2)
+    over_time, stages = figure.subplots(2, 1, height_ratios=[2, 1])
+    if flown:
+        began_ns = flown[0].captured_ns
+        at_s = [(one.captured_ns - began_ns) / NS_PER_S for one in flown]
+        over_time.plot(at_s, [ms(one.total_ns) for one in flown], ".", markersize=3)
+    for name in ("p50", "p95"):
+        value = figures["glass_to_score_ms"].get(name)
+        if value is not None:
+            over_time.axhline(value, linewidth=0.8, color="0.4")
+            over_time.annotate(f"{name} {value:.0f} ms", (0, value), va="bottom", color="0.3")
+    over_time.set(xlabel="captured at (s)", ylabel="glass to score (ms)", ylim=(0, None))
+    left = 0.0
+    for number, stage in enumerate(STAGES):
+        if stage in figures["stages_ms"]:
+            mean = figures["stages_ms"][stage]["mean"]
+            stages.barh(0, mean, left=left, color=f"C{number}", alpha=1 if number < 10 else 0.5)
+            stages.plot(
+                [], [], "s", color=f"C{number}", alpha=1 if number < 10 else 0.5, label=f"{stage} {mean:.1f}"
+            )
+            left += mean
+    stages.set(xlabel="mean of all frames (ms)", yticks=[])
+    stages.legend(ncols=5, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.45), frameon=False)
+    figure.savefig(path, dpi=_DPI)
+
+
+def draw_load(path: Path, steps: Sequence[Mapping[str, Any]], bound: Mapping[str, float]) -> None:
+    """Draw latency, rate and processor time over the number of sessions.
+
+    Args:
+        path: ``.png``, ``.svg`` or ``.pdf``.
+        steps: one for each number of sessions, as `stream_guard.bench.load` gives them.
+        bound: ``p95_ms`` and ``rate``: what must hold.
+    """
+    figure = _figure(9, 3.6)
+    latency, rate, cores = figure.subplots(1, 3)
+    sessions = [step["sessions"] for step in steps]
+    for name in ("p50", "p95", "p99"):
+        latency.plot(sessions, [step["glass_to_score_ms"].get(name) for step in steps], "o-", label=name)
+    latency.axhline(bound["p95_ms"], linestyle="--", color="0.5")
+    latency.set(xlabel="sessions", ylabel="glass to score (ms)", ylim=(0, None))
+    latency.legend()
+    rate.plot(sessions, [step["scores_a_second_and_face"] for step in steps], "o-")
+    rate.axhline(bound["rate"], linestyle="--", color="0.5")
+    rate.set(xlabel="sessions", ylabel="scores a second and face", ylim=(0, None))
+    cores.plot(sessions, [step["cores"] for step in steps], "o-", label="server")
+    cores.plot(sessions, [step["sender_cores"] for step in steps], "o-", label="senders")
+    cores.set(xlabel="sessions", ylabel="cores", ylim=(0, None))
+    cores.legend()
+    figure.savefig(path, dpi=_DPI)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Return a figure that needs no screen."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
