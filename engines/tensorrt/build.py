@@ -88,12 +88,10 @@ def build(
         profile = builder.create_optimization_profile()
         profile.set_shape(PIXELS, *((faces, 3, size, size) for faces in BATCHES))
         config.add_optimization_profile(profile)
-        cache = None
         if library.portable:
             _aim(library, config, target)  # and no timing cache: with one, TensorRT-RTX asks for a GPU
         else:
-            cache = config.create_timing_cache(timings)
-            config.set_timing_cache(cache, ignore_mismatch=True)
+            config.set_timing_cache(config.create_timing_cache(timings), ignore_mismatch=True)
         config.progress_monitor = monitor = _monitor(trt, progress)
         plan = builder.build_serialized_network(definition, config)
     except EngineError:
@@ -104,7 +102,8 @@ def build(
         raise monitor.stopped
     if plan is None:
         raise EngineError(f"{library.title} cannot build for {target}: {said(ears, 'it does not say why')}")
-    return Built(bytes(plan), inspection(ears.notes), b"" if cache is None else bytes(cache.serialize()))
+    timings = b"" if library.portable else bytes(config.get_timing_cache().serialize())
+    return Built(bytes(plan), inspection(ears.notes), timings)
 
 
 def _aim(library: Library, config: Any, target: str) -> None:

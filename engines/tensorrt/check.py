@@ -21,8 +21,9 @@ from stream_guard.models.manifest import Manifest
 __all__ = ["check_answers", "pictures"]
 
 _FACES = 2
-_ALLOWED: dict[Computed, float] = {"fp32": 0.01, "fp16": 0.1, "bf16": 1.0, "int8": 2.0}
-"""How far a logit may be off: several times what was seen on pictures such as these (0.03 in half precision)."""
+_ALLOWED: dict[Computed, float] = {"fp32": 0.005, "fp16": 0.1, "bf16": 0.5, "int8": 2.0}
+"""How far a logit may be off. The shipped model's were off by less than 1e-6, 0.006 and 0.03 on these pictures; a
+quantised one is held against itself on the CPU, another may be less good-natured."""
 
 
 def pictures(count: int, size: int) -> NDArray[np.uint8]:

@@ -27,8 +27,8 @@ Flavour = Literal["tensorrt", "tensorrt_rtx"]
 _FLAVOURS: tuple[Flavour, ...] = ("tensorrt", "tensorrt_rtx")
 """In this order: where both are installed, somebody installed the one that is tuned on the GPU on purpose."""
 
-_OLDEST = {"tensorrt": (10, 0), "tensorrt_rtx": (1, 2)}
-"""The first with strongly typed networks and ``execute_async_v3``; the first that can be captured."""
+_OLDEST = {"tensorrt": (10, 1), "tensorrt_rtx": (1, 2)}
+"""The first whose context takes our memory with its size; the first that can be captured in a CUDA graph."""
 
 _CUDA_MAJORS = (14, 13, 12)
 _KEPT_ERRORS = 8

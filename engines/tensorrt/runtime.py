@@ -55,6 +55,8 @@ def open_engine(library: Library, ears: Any, plan: bytes, *, size: int) -> tuple
 def open_context(library: Library, ears: Any, engine: Any, compiled: bytes) -> tuple[Any, Any]:
     """Return what an engine runs in, and TensorRT-RTX's cache of compiled kernels, None for TensorRT.
 
+    The context has no memory yet: it is to be given ``engine.device_memory_size_v2`` bytes.
+
     TensorRT-RTX compiles kernels for a shape when it first sees it. By default it does so in the background and
     runs slower ones meanwhile, which a CUDA graph would keep for ever; here it waits.
 
@@ -77,9 +79,10 @@ def open_context(library: Library, ears: Any, engine: Any, compiled: bytes) -> t
             if compiled and not cache.deserialize(compiled):
                 _log.info("the compiled kernels that were kept do not fit here: compiling anew")
             config.set_runtime_cache(cache)
+            config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
             context = engine.create_execution_context(config)
         else:
-            context = engine.create_execution_context()
+            context = engine.create_execution_context(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
     except Exception as error:  # pybind11's
         raise EngineError(f"{library.title} cannot prepare the plan: {said(ears, one_line(error))}") from error
     if context is None:

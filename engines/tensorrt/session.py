@@ -128,6 +128,9 @@ class Session:
         self._crop = CropKernel(self._device, size=self._size, max_faces=faces, kind=BatchKind.FLOAT_NCHW)
         for face in range(faces):
             self._crop.put(face, self._picture(face), np.eye(2, 3))
+        if scratch := int(self._engine.device_memory_size_v2):
+            memory = self._device.memory(scratch)
+            self._context.set_device_memory(memory.address, memory.size)
         self._address(PIXELS, self._pixels)
         for name, shape in self._output_shapes(faces).items():
             here: NDArray[np.float32] = self._device.staging(shape, np.float32)

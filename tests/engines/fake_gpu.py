@@ -167,7 +167,8 @@ def fake_tensorrt(faults: dict[str, Any], gpu: Callable[[], FakeGpu], *, rtx: bo
             config.add_optimization_profile = lambda profile: setattr(config, "profile", profile)
             config.set_compute_capability = lambda capability, index: config.capabilities.append(capability)
             config.create_timing_cache = lambda content: SimpleNamespace(serialize=lambda: content + b"+")
-            config.set_timing_cache = lambda cache, ignore_mismatch: None
+            config.set_timing_cache = lambda cache, ignore_mismatch: setattr(config, "timings", cache)
+            config.get_timing_cache = lambda: config.timings
             return config
 
         def create_optimization_profile(self) -> Any:
@@ -210,6 +211,8 @@ def fake_tensorrt(faults: dict[str, Any], gpu: Callable[[], FakeGpu], *, rtx: bo
                 return (Validity.INVALID if bits else Validity.VALID), bits
 
     class Engine:
+        device_memory_size_v2 = 4096
+
         def __init__(self, content: bytes, ears: Any) -> None:
             library, self.ears = load_onnxruntime(), ears
             options = library.SessionOptions()
@@ -234,14 +237,22 @@ def fake_tensorrt(faults: dict[str, Any], gpu: Callable[[], FakeGpu], *, rtx: bo
 
         def create_runtime_config(self) -> Any:
             cache = SimpleNamespace(serialize=lambda: b"kernels", deserialize=lambda content: content == b"kernels")
-            return SimpleNamespace(create_runtime_cache=lambda: cache, set_runtime_cache=lambda cache: True)
+            config = SimpleNamespace(create_runtime_cache=lambda: cache, set_runtime_cache=lambda cache: True)
+            config.set_execution_context_allocation_strategy = lambda strategy: setattr(config, "memory", strategy)
+            return config
 
-        def create_execution_context(self, config: Any = None) -> Any:
+        def create_execution_context(self, given: Any) -> Any:
+            assert (given.memory if rtx else given) == "ours"
             return None if refuse("context", self.ears) else Context(self)
 
     class Context:
         def __init__(self, engine: Engine) -> None:
             self.engine, self.addresses, self.faces = engine, dict[str, int](), 0
+            self.scratch: NDArray[np.uint8] | None = None
+
+        def set_device_memory(self, address: int, size: int) -> None:
+            assert size >= self.engine.device_memory_size_v2
+            self.scratch = _bytes_at(address, size)
 
         def set_tensor_address(self, name: str, address: int) -> bool:
             self.addresses[name] = address
@@ -267,6 +278,8 @@ def fake_tensorrt(faults: dict[str, Any], gpu: Callable[[], FakeGpu], *, rtx: bo
             return True
 
         def _run(self, faces: int) -> None:
+            assert self.scratch is not None
+            self.scratch[:] = faces  # whoever else looks at this memory is found out
             shape = (faces, *self.engine.get_tensor_shape(PIXELS)[1:])
             size = int(np.prod(shape)) * 4
             pixels = _bytes_at(self.addresses[PIXELS], size).view(np.float32).reshape(shape)
@@ -297,6 +310,7 @@ def fake_tensorrt(faults: dict[str, Any], gpu: Callable[[], FakeGpu], *, rtx: bo
         ComputeCapability=Capability,
         EngineValidity=Validity,
         EngineInvalidityDiagnostics=Diagnostics,
+        ExecutionContextAllocationStrategy=SimpleNamespace(USER_MANAGED="ours"),
         DynamicShapesKernelSpecializationStrategy=SimpleNamespace(EAGER=1),
         float32="float32",
     )

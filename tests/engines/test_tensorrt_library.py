@@ -61,7 +61,7 @@ def test_one_that_does_not_load_gives_way_to_the_other(installed: dict[str, Any]
 
 def test_one_that_is_too_old_says_so(installed: dict[str, Any]) -> None:
     installed["tensorrt"] = versioned("8.6.1")
-    with pytest.raises(EngineUnavailable, match=r"tensorrt 8\.6\.1 is too old: 10\.0 is needed"):
+    with pytest.raises(EngineUnavailable, match=r"tensorrt 8\.6\.1 is too old: 10\.1 is needed"):
         load_library()
 
 
