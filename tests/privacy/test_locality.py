@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -10,13 +11,18 @@ import sys
 from pathlib import Path
 
 import av
+import httpx
 import pytest
 
 from stream_guard.testing.caller import Caller
+from stream_guard.testing.peers import WhipSender
+from tests.privacy.command import served
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 
 ADDRESS = re.compile(r'sin6?_addr=inet_(?:addr\("|pton\(AF_INET6, ")([^"]+)')
+
+PICTURE = Caller(width=640, height=360).frame
 
 
 @pytest.fixture
@@ -67,6 +73,26 @@ def test_scoring_a_call_reaches_nobody(strace: str, tmp_path: Path, engine: str)
         "asyncio.run(main())\n"
     )
     assert reached(strace, tmp_path / "log", sys.executable, "-c", program, str(clip), engine) == set()
+
+
+async def test_serving_a_call_reaches_the_peer_alone(strace: str, tmp_path: Path) -> None:
+    """WebRTC asks STUN servers, name servers and the whole network by multicast, unless it is kept from it."""
+    log = tmp_path / "log"
+    trace = (strace, "-f", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(log))
+    async with served("--journal", str(tmp_path / "journal"), before=trace) as server:
+        async with WhipSender(f"{server.url}/whip", PICTURE, fps=5, kbps=1500) as sender:
+            hidden = "a=candidate:1 1 udp 2122260223 0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0.local 54321 typ host\r\n"
+            named = "a=candidate:2 1 udp 2122260223 stun.example.com 54321 typ host\r\n"
+            fragment = f"m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:0\r\n{hidden}{named}"
+            assert (await sender.patch(fragment, etag="*")).status_code == 204
+            async with httpx.AsyncClient(trust_env=False) as http:
+                for path in ("/", "/overlay", "/dashboard", "/metrics", "/api/sessions"):
+                    assert (await http.get(server.url + path)).status_code == 200
+            await asyncio.sleep(8)
+    traced = await asyncio.to_thread(log.read_text, errors="replace")
+    addresses = set(ADDRESS.findall(traced))
+    assert "127.0.0.1" in addresses, "the call itself was seen"
+    assert {address for address in addresses if not address.startswith("127.") and address != "::1"} == set()
 
 
 def test_the_watch_would_see_it(strace: str, tmp_path: Path) -> None:
