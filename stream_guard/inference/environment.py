@@ -21,6 +21,7 @@ LIBRARIES = (
     "onnxruntime",
     "openvino",
     "tensorrt",
+    "tensorrt-rtx-cu13",
     "pycuda",
     "torch",
 )

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.accuracy.rounding import pixels, rounded_everywhere
 from engines.onnxruntime.library import load_library
 from engines.tensorrt.dense import as_sums
 from engines.tensorrt.graph import PIXELS, cut, types_of
@@ -43,11 +44,6 @@ def portraits(count: int) -> NDArray[np.uint8]:
     return np.stack(pictures)
 
 
-def pixels(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what the GPU's kernel makes of a batch."""
-    return np.ascontiguousarray(batch.transpose(0, 3, 1, 2)).astype(np.float32) * np.float32(1 / 255)
-
-
 def answers(model: bytes | Any, batch: NDArray[Any], name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     library = load_library()
     options = library.SessionOptions()
@@ -56,43 +52,6 @@ def answers(model: bytes | Any, batch: NDArray[Any], name: str) -> tuple[NDArray
     session = library.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     logits, patches = session.run(["logits", "patches"], {name: batch})
     return logits, patches
-
-
-def rounded_everywhere(model: Any, bits: int) -> Any:
-    """Return a float32 graph that rounds whatever is 16 bits wide in the other, after every node.
-
-    ONNX Runtime has few half-precision kernels for CPUs and leaves roundings out between those it replaces; so
-    they are written into the graph, as Veltkamp's splitting: ``(x * k) - (x * k - x)`` keeps ``bits`` of x.
-    """
-    short = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
-    narrow = {name for name, (element, _) in types_of(model).items() if element in short}
-    model = onnx.ModelProto.FromString(model.SerializeToString())
-    graph = model.graph
-    weights = [
-        numpy_helper.from_array(numpy_helper.to_array(one).astype(np.float32), one.name)
-        if one.name in narrow
-        else one
-        for one in graph.initializer
-    ]
-    weights.append(numpy_helper.from_array(np.array(2 ** (24 - bits) + 1, dtype=np.float32), "split"))
-    nodes: list[Any] = []
-    for node in graph.node:
-        if node.op_type == "Cast":
-            node = helper.make_node("Identity", list(node.input), list(node.output))
-        nodes.append(node)
-        for place, name in enumerate(node.output):
-            if name in narrow:
-                node.output[place] = raw = f"{name}.raw"
-                nodes += [
-                    helper.make_node("Mul", [raw, "split"], [f"{name}.times"]),
-                    helper.make_node("Sub", [f"{name}.times", raw], [f"{name}.rest"]),
-                    helper.make_node("Sub", [f"{name}.times", f"{name}.rest"], [name]),
-                ]
-    for part, items in ((graph.node, nodes), (graph.initializer, weights), (graph.value_info, [])):
-        kept = list(items)
-        del part[:]
-        part.extend(kept)
-    return model
 
 
 @pytest.fixture(scope="module")
