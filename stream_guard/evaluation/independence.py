@@ -61,14 +61,15 @@ class Fit:
     mean: float
 
 
-def variogram(clips: list[Footage], *, rate: float) -> Variogram:
+def variogram(clips: list[Footage], *, rate: float, longest_s: float = LONGEST_LAG_S) -> Variogram:
     """Return the variogram of several clips together, each pair of frames counting once.
 
     Args:
         clips: series of logits; frames that are not judged are left out.
         rate: frames a second they were watched at; lags are counted in such steps.
+        longest_s: longest lag, in seconds.
     """
-    steps = max(2, round(LONGEST_LAG_S * rate))
+    steps = max(2, round(longest_s * rate))
     lags, squares, pairs = (np.zeros(steps) for _ in range(3))
     for clip in clips:
         times, values = clip.at_s[clip.judged], clip.logits[clip.judged]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.errors import ModelError
+from stream_guard.evidence.shift import ShiftSettings
 from stream_guard.models.manifest import AlarmRate, Calibration, Manifest, Threshold
 from stream_guard.scoring.track import TrackSettings
 from stream_guard.scoring.verdict import VerdictSettings
@@ -17,6 +18,9 @@ __all__ = ["Calibrator", "alarm_rate", "track_settings"]
 
 _FRAMES_ABOVE = 0.01
 """Share of real frames above the threshold of a model whose alarms were not worked out."""
+
+_CHANGES = 0.5
+"""False alarms that the change cue may add, as a share of the rate that is asked for."""
 
 
 class Calibrator:
@@ -77,7 +81,8 @@ def track_settings(manifest: Manifest, *, false_alarms_per_hour: float = 1.0) ->
 
     The correlation of errors is the manifest's where it was measured. The alarm's threshold is the one that was
     worked out for the rate; a manifest without any gives what one real frame in a hundred exceeds, at least the
-    default, and one without that the default.
+    default, and one without that the default. The change cue adds half the rate at most; for rates so low that
+    it was not worked out, it is left out.
 
     Args:
         manifest: the model's.
@@ -94,9 +99,13 @@ def track_settings(manifest: Manifest, *, false_alarms_per_hour: float = 1.0) ->
         calibrator = Calibrator(manifest.calibration, manifest.thresholds)
         rise = max(rise, calibrator.threshold(_FRAMES_ABOVE).logit)
     verdict = replace(usual, rise=rise)
-    if manifest.independence is None:
-        return TrackSettings(verdict=verdict)
-    return TrackSettings.for_correlation(manifest.independence.correlation_s, verdict=verdict)
+    track = TrackSettings(verdict=verdict)
+    if manifest.independence is not None:
+        track = TrackSettings.for_correlation(manifest.independence.correlation_s, verdict=verdict)
+    correlation_s = track.smoothing.correlation_s
+    return replace(
+        track, change=ShiftSettings.at_rate(_CHANGES * false_alarms_per_hour, correlation_s=correlation_s)
+    )
 
 
 def alarm_rate(manifest: Manifest, per_hour: float) -> AlarmRate:

@@ -7,7 +7,17 @@ from enum import StrEnum
 
 from stream_guard.face import Box, Reason
 
-__all__ = ["EventKind", "FaceObservation", "FaceScore", "Observation", "ScoreEvent", "State", "Update"]
+__all__ = [
+    "Cue",
+    "Driver",
+    "EventKind",
+    "FaceObservation",
+    "FaceScore",
+    "Observation",
+    "ScoreEvent",
+    "State",
+    "Update",
+]
 
 
 class State(StrEnum):
@@ -31,6 +41,25 @@ class EventKind(StrEnum):
     SCENE_CUT = "scene_cut"
     STALE = "stale"
     RESUMED = "resumed"
+
+
+class Cue(StrEnum):
+    """What can speak against a face. The value is what goes over the wire."""
+
+    LOOKS_SYNTHETIC = "looks_synthetic"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What speaks against a face now, and since when.
+
+    Attributes:
+        since_ns: on the session's time line. For `Cue.CHANGED` the moment at which the face seems to have changed.
+    """
+
+    cue: Cue
+    since_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +91,15 @@ class Observation:
             files. Never goes back.
         faces: every face tracked on it.
         cut: True where the picture changed so much that nothing before it counts (scene cut, camera switch).
+        rerouted: True where it gets here in another way than before (bitrate, size, codec): what a face looked
+            like until then is no measure for what it looks like now.
     """
 
     sequence: int
     at_ns: int
     faces: tuple[FaceObservation, ...] = ()
     cut: bool = False
+    rerouted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +113,10 @@ class FaceScore:
         reasons: why it cannot be judged; empty unless the state is ``cannot_judge`` (or coverage suffers).
         frame_score: what this very frame alone says, 0 to 1, or None where it was not scored on it.
         coverage: share of the recent window's face time that could be judged, 0 to 1.
+        drivers: what speaks against it, the strongest first; empty where nothing does.
+        relative: how much more synthetic than the face that somebody vouches for it looks, as a difference of
+            log-likelihood ratios; None where there is no such face, or nothing to compare.
+        trusted: somebody vouches for this face.
     """
 
     id: int
@@ -91,6 +127,9 @@ class FaceScore:
     reasons: tuple[Reason, ...]
     frame_score: float | None
     coverage: float
+    drivers: tuple[Driver, ...] = ()
+    relative: float | None = None
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +143,7 @@ class ScoreEvent:
     state: State | None = None
     authenticity: float | None = None
     reasons: tuple[Reason, ...] = ()
+    drivers: tuple[Driver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Session:
         track = self._settings.track
         self._clip = ClipPool(enough_looks=track.enough_looks, thresholds=track.verdict)
         self._tracks: dict[int, FaceTrack] = {}
+        self._anchor: int | None = None
         self._last_ns: int | None = None
         self._stale_ns: int | None = None
         self._appeared = 0
@@ -80,8 +81,10 @@ class Session:
             is_new = track is None
             if track is None:
                 track = self._tracks[face.id] = FaceTrack(face, self._settings.track)
+            if observation.rerouted:
+                track.reroute()
             track.observe(at_ns, face)
-            score, changes = track.report(at_ns)
+            score, changes = track.report(at_ns, anchor=self._level_beside(face.id))
             if is_new:
                 self._appeared += 1
                 events.append(
@@ -106,11 +109,29 @@ class Session:
             return Update(tuple(track.stale() for track in self._tracks.values()), tuple(events))
         now_ns = max(now_ns, self._last_ns or 0)
         faces = []
-        for track in self._tracks.values():
-            score, changes = track.report(now_ns)
+        for score_id, track in self._tracks.items():
+            score, changes = track.report(now_ns, anchor=self._level_beside(score_id))
             faces.append(score)
             events += changes
         return self._told(Update(tuple(faces), tuple(events)))
+
+    def trust(self, face: int) -> bool:
+        """Take a face, as it has been so far, for real at somebody's word; the others are shown relative to it.
+
+        What it looks like now becomes the past it is compared with, for as long as it is in view. One face at a
+        time is vouched for: the next one takes its place.
+
+        Args:
+            face: its id.
+
+        Returns:
+            Whether there is such a face, with enough seen of it.
+        """
+        track = self._tracks.get(face)
+        if track is None or not track.trust():
+            return False
+        self._anchor = face
+        return True
 
     def summary(self) -> Summary:
         """Return what is to be said of the whole clip so far."""
@@ -118,6 +139,11 @@ class Session:
             [track.pool for track in self._tracks.values()], alarmed=self._alarmed
         )
         return Summary(authenticity, state, self._appeared, self._frames, self._scored)
+
+    def _level_beside(self, face: int) -> float | None:
+        """Return the level of the face that somebody vouches for, to another one."""
+        anchor = self._tracks.get(self._anchor) if self._anchor is not None else None
+        return anchor.llr if anchor is not None and face != self._anchor else None
 
     def _silence(self, now_ns: int) -> list[ScoreEvent]:
         """Declare the session stale, once, if no frame has come for too long."""

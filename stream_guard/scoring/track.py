@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from stream_guard.errors import ConfigError
+from stream_guard.evidence.shift import ShiftSettings
 from stream_guard.face import Reason
 from stream_guard.scoring.clip import FacePool
 from stream_guard.scoring.coverage import Coverage, CoverageSettings
+from stream_guard.scoring.fusion import Fusion
 from stream_guard.scoring.observation import EventKind, FaceObservation, FaceScore, ScoreEvent, State
 from stream_guard.scoring.smoothing import Estimate, Evidence, SmoothingSettings, clipped, sigmoid
 from stream_guard.scoring.verdict import Verdict, VerdictSettings
@@ -30,6 +32,7 @@ class TrackSettings:
         enough_looks: independent looks at a face before anything is said of it. The default takes half a second
             at 30 scored frames a second, 1.5 s at two, and is never reached below 1.3 a second.
         thin_looks: with fewer than these, an earlier word is taken back.
+        change: when a face has changed, compared with its own past; None: that is not looked at.
     """
 
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
@@ -37,6 +40,7 @@ class TrackSettings:
     verdict: VerdictSettings = field(default_factory=VerdictSettings)
     enough_looks: float = 1.75
     thin_looks: float = 0.8
+    change: ShiftSettings | None = field(default_factory=ShiftSettings)
 
     def __post_init__(self) -> None:
         if not 0 < self.thin_looks <= self.enough_looks:
@@ -60,6 +64,7 @@ class TrackSettings:
         return cls(
             smoothing=smoothing,
             verdict=verdict,
+            change=replace(usual.change, correlation_s=smoothing.correlation_s) if usual.change else None,
             enough_looks=usual.enough_looks * share,
             thin_looks=usual.thin_looks * share,
         )
@@ -75,8 +80,8 @@ class FaceTrack:
     """
 
     __slots__ = (
-        "_coverage", "_evidence", "_frame_llr", "_last", "_settings", "_speaks", "_verdict", "alarmed", "pool",
-        "state",
+        "_at_ns", "_coverage", "_evidence", "_frame_llr", "_fusion", "_last", "_settings", "_speaks", "_verdict",
+        "alarmed", "pool", "state",
     )  # fmt: skip
 
     def __init__(self, face: FaceObservation, settings: TrackSettings) -> None:
@@ -84,7 +89,8 @@ class FaceTrack:
         self._evidence = Evidence(settings.smoothing)
         self._coverage = Coverage(settings.coverage)
         self._verdict = Verdict(settings.verdict)
-        self._last = face
+        self._fusion = Fusion(settings.verdict, settings.change)
+        self._last, self._at_ns = face, 0
         self._frame_llr: float | None = None
         self._speaks = False
         self.alarmed = False
@@ -93,7 +99,7 @@ class FaceTrack:
 
     def observe(self, at_ns: int, face: FaceObservation) -> None:
         """Take what one frame showed of this face."""
-        self._last = face
+        self._last, self._at_ns = face, at_ns
         # An engine that overflows answers "not a number"; that frame was not scored.
         scored = face.llr is not None and face.llr == face.llr
         self._frame_llr = face.llr if scored else None
@@ -102,17 +108,44 @@ class FaceTrack:
         if self._frame_llr is not None:
             weight = self._evidence.add(at_ns, self._frame_llr)
             self.pool.add(clipped(self._frame_llr, self._settings.smoothing.clip), weight)
+            self._fusion.add(at_ns, self._frame_llr)
         estimate = self._weigh(at_ns)
         if not self._speaks:
             self._verdict.pause()
         elif estimate is not None and self._frame_llr is not None:
-            self._verdict.step(at_ns, estimate.llr, self._frame_llr)
+            level = self._fusion.level(at_ns, estimate).llr
+            self._verdict.step(at_ns, level, self._fusion.frame(at_ns, self._frame_llr))
 
-    def report(self, at_ns: int) -> tuple[FaceScore, list[ScoreEvent]]:
-        """Return what is said of the face at a moment, and what has changed since the last report."""
+    @property
+    def llr(self) -> float | None:
+        """What the frames show by themselves, as a log-likelihood ratio; None while nothing is said."""
+        estimate = self._evidence.at(self._at_ns) if self._speaks else None
+        return estimate.llr if estimate is not None else None
+
+    def trust(self) -> bool:
+        """Take the face, as it has been so far, for real at somebody's word; return whether that is known."""
+        level = self.llr
+        if level is None:
+            return False
+        self._fusion.trust(level)
+        self._verdict.reset()
+        return True
+
+    def reroute(self) -> None:
+        """Compare the face no more with how it looked before the picture came in another way."""
+        self._fusion.reroute()
+
+    def report(self, at_ns: int, *, anchor: float | None = None) -> tuple[FaceScore, list[ScoreEvent]]:
+        """Return what is said of the face at a moment, and what has changed since the last report.
+
+        Args:
+            at_ns: not before the last observation.
+            anchor: log-likelihood ratio of the face that somebody vouches for.
+        """
         estimate = self._weigh(at_ns)
         word = self._verdict.state if self._speaks else None
-        shown = estimate if word is not None else None
+        spoken = estimate if word is not None else None
+        shown = self._fusion.level(at_ns, spoken) if spoken is not None else None
         reasons = self._reasons(judged=word is not None)
         score = FaceScore(
             id=self._last.id,
@@ -123,6 +156,9 @@ class FaceTrack:
             reasons=reasons,
             frame_score=sigmoid(-self._frame_llr) if self._frame_llr is not None else None,
             coverage=self._coverage.share,
+            drivers=self._fusion.drivers(at_ns, spoken) if spoken is not None else (),
+            relative=spoken.llr - anchor if spoken is not None and anchor is not None else None,
+            trusted=self._fusion.trusted,
         )
         return score, self._changes(at_ns, score)
 
@@ -131,6 +167,7 @@ class FaceTrack:
         self._evidence.clear()
         self._coverage.clear()
         self._verdict.reset()
+        self._fusion.clear()
         self._frame_llr = None
         self._speaks = False
         return self._changes(at_ns, self.stale())
@@ -182,4 +219,5 @@ class FaceTrack:
             state=score.state,
             authenticity=score.authenticity,
             reasons=score.reasons,
+            drivers=score.drivers,
         )
