@@ -42,10 +42,16 @@ class _Size:
     answers: list[Tensor]
     """Page-locked, float32."""
     graph: Captured
+    step: Callable[[], None]
+    """The same, to be launched piece by piece."""
 
 
 class CudaRunner:
-    """Runs batches on the GPU. A batch is filled up to the next size that was captured."""
+    """Runs batches on the GPU. A batch is filled up to the next size that was captured.
+
+    Attributes:
+        graphs_on: False launches kernel by kernel, for comparison.
+    """
 
     def __init__(self, network: Network, outputs: list[str], *, size: int, max_batch: int, half: bool) -> None:
         """Put the network on the GPU and capture it.
@@ -61,6 +67,7 @@ class CudaRunner:
             EngineError: the GPU is out of memory, or the network cannot run.
             EngineLost: the GPU is gone.
         """
+        self.graphs_on = True
         self._network, self._outputs = network, outputs
         self._sizes: dict[int, _Size] = {}
         with _translated("loading the network"):
@@ -84,8 +91,11 @@ class CudaRunner:
         at = self._sizes[next(count for count in self._sizes if count >= faces)]
         np.copyto(at.faces.numpy()[:faces], batch)
         with _translated("running the network"):
-            with torch.cuda.stream(self._stream):
-                at.graph.replay()
+            with torch.inference_mode(), torch.cuda.stream(self._stream):
+                if self.graphs_on:
+                    at.graph.replay()
+                else:
+                    at.step()
             self._stream.synchronize()
         return [answer.numpy()[:faces].copy() for answer in at.answers]
 
@@ -106,7 +116,7 @@ class CudaRunner:
             for answer, value in zip(answers, self._network({name: there}, self._outputs), strict=True):
                 answer.copy_(value, non_blocking=True)
 
-        return _Size(faces, answers, _capture(step, self._stream))
+        return _Size(faces, answers, _capture(step, self._stream), step)
 
 
 def batch_sizes(max_batch: int) -> list[int]:

@@ -67,6 +67,7 @@ class HostCrop:
             size,
             int(kind),
             len(faces),
+            size,
             ctypes.c_char_p(normal),
         )
         return batch

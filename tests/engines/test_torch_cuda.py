@@ -79,8 +79,9 @@ def test_batches_between_the_captured_sizes_are_filled_up() -> None:
     running = runner(max_batch=9)
     for count in (9, 3, 1, 5):  # a smaller one after a larger one finds old faces behind its own
         batch = faces(count, SIZE, seed=count)
-        (logits,) = running.run(batch)
-        np.testing.assert_allclose(logits, batch.sum(axis=(1, 2, 3), dtype=np.float64), rtol=1e-6)
+        for running.graphs_on in (True, False):
+            (logits,) = running.run(batch)
+            np.testing.assert_allclose(logits, batch.sum(axis=(1, 2, 3), dtype=np.float64), rtol=1e-6)
 
 
 def test_an_answer_is_not_the_memory_that_the_next_one_is_written_to() -> None:

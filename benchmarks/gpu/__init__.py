@@ -1,0 +1,1 @@
+"""What only a GPU can tell; `benchmarks/gpu.sh` runs all of it."""
