@@ -1184,7 +1184,7 @@ class Plugin:
         """Return how things stand, for the settings dialog."""
         now_s = time.monotonic()
         standing = self._seen(now_s)
-        lines = [self.watch.server() or "No signal: %s." % standing.problem]
+        lines = [self.watch.server() or "No signal: %s" % standing.problem]
         if standing.session:
             lines.append("Call %s: %s." % (standing.session, compose(standing, self.options).headline))
         elif not standing.problem:
@@ -1279,19 +1279,11 @@ def script_description() -> str:
 
 
 def script_properties() -> Any:
-    """Return the dialog's fields."""
+    """Return the dialog's fields. Labels are short, as the dialog is narrow; what they mean pops up over them."""
     props = obs.obs_properties_create()
     obs.obs_properties_add_text(props, "status", plugin.status(), obs.OBS_TEXT_INFO)
     obs.obs_properties_add_button(props, "refresh", "Refresh", on_refresh)
-    server = group(props, "group_server", "Server")
-    obs.obs_properties_add_text(server, "server", "Address", obs.OBS_TEXT_DEFAULT)
-    obs.obs_properties_add_text(server, "token", "Token, if it has one", obs.OBS_TEXT_PASSWORD)
-    calls = [("", "")] + [(name, name) for name in plugin.watch.sessions()]
-    choice(server, "session", "Call to follow (empty: the newest)", calls, editable=True)
-    face = obs.obs_properties_add_int(server, "face", "Face to follow", 0, 100000, 1)
-    obs.obs_property_set_long_description(
-        face, "0: the one to worry about most. Numbers are those of the dashboard."
-    )
+    add_server_fields(group(props, "group_server", "Server"))
     add_badge_fields(group(props, "group_badge", "Badge"))
     add_alarm_fields(group(props, "group_alarm", "Alarm"))
     obs.obs_properties_add_button(props, "rehearse", "Test: act out an alarm for 5 s", on_rehearse)
@@ -1301,73 +1293,88 @@ def script_properties() -> Any:
     return props
 
 
+def add_server_fields(props: Any) -> None:
+    """Add where the server is, and whom to follow."""
+    add_text, add_int = obs.obs_properties_add_text, obs.obs_properties_add_int
+    explain(add_text(props, "server", "Address", obs.OBS_TEXT_DEFAULT), "As stream-guard prints it.")
+    explain(
+        add_text(props, "token", "Token", obs.OBS_TEXT_PASSWORD),
+        "Only where the server has tokens: one that may watch. OBS keeps it in the scene collection, readable.",
+    )
+    calls = [("", "")] + [(name, name) for name in plugin.watch.sessions()]
+    explain(choice(props, "session", "Call", calls, editable=True), "Empty: the newest. The dashboard names them.")
+    explain(
+        add_int(props, "face", "Face", 0, 100000, 1),
+        "0: the one to worry about most. The overlay and the dashboard number them.",
+    )
+
+
 def add_badge_fields(props: Any) -> None:
     """Add where the badge is and what it shows."""
-    choice(
-        props,
-        "where",
-        "Who sees it",
-        [
-            ("everybody: in the scene on air", "air"),
-            ("in one scene only", "scene"),
-            ("only me: in a monitor scene of its own", "monitor"),
-        ],
+    seen_by = [("everybody, on air", "air"), ("one scene only", "scene"), ("only me", "monitor")]
+    explain(
+        choice(props, "where", "Seen by", seen_by),
+        "Only me: the badge is in a monitor scene of its own, and alarms change nothing that the audience sees.",
     )
-    choice(props, "scene", "Which scene", [("", ""), *scene_choices()])
+    explain(choice(props, "scene", "Scene", [("", ""), *scene_choices()]), "For: one scene only.")
     corners = [("top right", "tr"), ("top left", "tl"), ("bottom right", "br"), ("bottom left", "bl")]
-    choice(props, "corner", "Corner", corners)
+    explain(choice(props, "corner", "Corner", corners), "Then drag it wherever you like.")
     choice(props, "size", "Size", [("medium", "m"), ("small", "s"), ("large", "l")])
-    choice(
-        props,
-        "show",
-        "Show it",
-        [
-            ("always", "always"),
-            ("when a face is suspicious or worse", "suspicious"),
-            ("when a face is likely synthetic", "alarms"),
-        ],
-    )
-    obs.obs_properties_add_bool(props, "show_score", "with the score")
-    obs.obs_properties_add_bool(props, "show_interval", "with its 95 % interval")
-    obs.obs_properties_add_bool(props, "show_note", "with a line that explains")
-    obs.obs_properties_add_bool(props, "show_map", "with a map of where the faces are")
+    shown = [("always", "always"), ("from suspicious on", "suspicious"), ("likely synthetic only", "alarms")]
+    choice(props, "show", "Shown", shown)
+    for name, title in (
+        ("show_score", "Score"),
+        ("show_interval", "95 % interval"),
+        ("show_note", "Line that explains"),
+        ("show_map", "Map of the faces"),
+    ):
+        obs.obs_properties_add_bool(props, name, title)
     for state in COLOURS:
-        obs.obs_properties_add_color(props, "colour_" + state, "Colour: %s" % WORDS[state].lower())
+        obs.obs_properties_add_color(props, "colour_" + state, WORDS[state])
 
 
 def add_alarm_fields(props: Any) -> None:
     """Add when an alarm is raised and what it does."""
-    choice(
-        props,
-        "alarm_on",
-        "Raise it when a face is",
-        [
-            ("likely synthetic (one false alarm an hour, or what the server was started with)", "synthetic"),
-            ("suspicious or worse (sooner, with many more false alarms)", "suspicious"),
-        ],
+    explain(
+        choice(
+            props,
+            "alarm_on",
+            "Raised at",
+            [
+                ("likely synthetic, as the server decides", "synthetic"),
+                ("suspicious: sooner, more often", "suspicious"),
+            ],
+        ),
+        "Likely synthetic: the server aims at one false alarm an hour and face, or at what "
+        "--false-alarms-per-hour says. Suspicious: many more false alarms.",
     )
-    obs.obs_properties_add_float(props, "alarm_after_s", "for as long as (s)", 0.0, 30.0, 0.5)
-    obs.obs_properties_add_float(props, "alarm_hold_s", "Keep it for at least (s)", 0.0, 600.0, 1.0)
+    add_seconds = obs.obs_properties_add_float
+    explain(add_seconds(props, "alarm_after_s", "After (s)", 0.0, 30.0, 0.5), "How long it must last.")
+    explain(add_seconds(props, "alarm_hold_s", "Hold (s)", 0.0, 600.0, 1.0), "How long it stays, at least.")
     nothing = [("nothing", "")]
-    choice(props, "alarm_scene", "Switch to the scene", nothing + scene_choices())
-    obs.obs_properties_add_bool(props, "alarm_return", "and come back afterwards")
     sources = nothing + source_choices()
-    choice(props, "alarm_show", "Show the source", sources)
-    choice(props, "alarm_hide", "Hide the source", sources)
-    choice(props, "alarm_tint", "Colour the source", sources)
+    explain(choice(props, "alarm_scene", "Go to scene", nothing + scene_choices()), "A scene that is safe to show.")
+    obs.obs_properties_add_bool(props, "alarm_return", "Come back afterwards")
+    explain(choice(props, "alarm_show", "Show", sources), "A source, in every scene that has it.")
+    explain(choice(props, "alarm_hide", "Hide", sources), "A source, in every scene that has it.")
+    choice(props, "alarm_tint", "Colour", sources)
     obs.obs_properties_add_color(props, "alarm_tint_colour", "in this colour")
-    choice(
-        props,
-        "alarm_record",
-        "Record",
-        [
-            *nothing,
-            ("start a recording, stop it afterwards", "record"),
-            ("start the replay buffer", "replay_start"),
-            ("save the replay buffer (start it if it is off)", "replay_save"),
-        ],
+    recordings = [
+        *nothing,
+        ("start a recording, stop it afterwards", "record"),
+        ("start the replay buffer", "replay_start"),
+        ("save the replay buffer, or start it", "replay_save"),
+    ]
+    choice(props, "alarm_record", "Record", recordings)
+    explain(
+        obs.obs_properties_add_bool(props, "alarm_chapter", "Chapter mark"),
+        "A line in the script log, with the place in the recording; from OBS 30.2 on also in the file.",
     )
-    obs.obs_properties_add_bool(props, "alarm_chapter", "Write a chapter mark to the log")
+
+
+def explain(field: Any, text: str) -> None:
+    """Say more about a field, where the pointer rests on it."""
+    obs.obs_property_set_long_description(field, text)
 
 
 def group(props: Any, name: str, title: str) -> Any:
@@ -1377,12 +1384,13 @@ def group(props: Any, name: str, title: str) -> Any:
     return fields
 
 
-def choice(props: Any, name: str, title: str, entries: List[Tuple[str, str]], editable: bool = False) -> None:
-    """Add a list of words to choose from; each entry is what is shown and what is kept."""
+def choice(props: Any, name: str, title: str, entries: List[Tuple[str, str]], editable: bool = False) -> Any:
+    """Add a list of words to choose from, and return it; each entry is what is shown and what is kept."""
     kind = obs.OBS_COMBO_TYPE_EDITABLE if editable else obs.OBS_COMBO_TYPE_LIST
     field = obs.obs_properties_add_list(props, name, title, kind, obs.OBS_COMBO_FORMAT_STRING)
     for shown, value in entries:
         obs.obs_property_list_add_string(field, shown, value)
+    return field
 
 
 def scene_choices() -> List[Tuple[str, str]]:
