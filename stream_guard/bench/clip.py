@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from stream_guard.bench import mark
 from stream_guard.errors import ConfigError, UnsupportedMedia
 
-__all__ = ["Codec", "Shape", "encode", "make", "named_codec", "number", "parse_size", "pictures"]
+__all__ = ["Codec", "Shape", "encode", "make", "named_codec", "number", "parse_size", "pictures", "save", "saved"]
 
 Codec = Literal["VP8", "H264"]
 
@@ -143,6 +144,22 @@ def _tile(picture: NDArray[np.uint8], tiles: list[NDArray[np.uint8]], rows: int)
         height, width = drawn.shape[:2]
         top, left = place // rows * height, place % rows * width
         picture[top : top + height, left : left + width] = drawn
+
+
+def save(path: Path, encoded: Sequence[bytes]) -> None:
+    """Write encoded pictures: each its length, a little-endian uint32, and its bytes."""
+    path.write_bytes(b"".join(struct.pack("<I", len(one)) + one for one in encoded))
+
+
+def saved(path: Path) -> list[bytes]:
+    """Read what `save` wrote."""
+    content = path.read_bytes()
+    encoded, place = [], 0
+    while place < len(content):
+        (length,) = struct.unpack_from("<I", content, place)
+        encoded.append(content[place + 4 : place + 4 + length])
+        place += 4 + length
+    return encoded
 
 
 def parse_size(text: str) -> tuple[int, int]:

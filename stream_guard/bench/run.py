@@ -114,7 +114,7 @@ async def play(
     began_ns = _CLOCK.now_ns()
     heard: Heard = {}
     async with _process(
-        "stream_guard.bench.receiver", json.dumps(settings), *(["--detail"] if plan.sessions == 1 else [])
+        "stream_guard.bench.receiver", json.dumps(settings), *([] if plan.encoded else ["--detail"])
     ) as server:
         listening = await _line(server, "listening")
         ready_s = (_CLOCK.now_ns() - began_ns) / NS_PER_S

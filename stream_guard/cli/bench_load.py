@@ -1,0 +1,195 @@
+"""``stream-guard bench load``: how many calls this machine holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from stream_guard.bench.load import Bound
+    from stream_guard.bench.sender import Plan
+
+__all__ = ["load"]
+
+
+def load(
+    clip: Annotated[
+        Path | None, typer.Argument(help="What each session plays; made on the spot if left out.")
+    ] = None,
+    p95: Annotated[float, typer.Option(min=1, help="Glass to score that must hold, in milliseconds.")] = 150.0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Scores a second and face that must hold.")] = 10.0,
+    most: Annotated[int, typer.Option(min=1, max=64, help="Sessions at most.")] = 16,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each number of sessions is watched.")] = 10.0,
+    warm_up: Annotated[float, typer.Option(min=0, help="Seconds before, which do not count.")] = 4.0,
+    codec: Annotated[str, typer.Option(help="VP8 or H264.")] = "VP8",
+    size: Annotated[str, typer.Option(help="Width and height.")] = "1280x720",
+    fps: Annotated[int, typer.Option(min=1, max=120)] = 30,
+    kbps: Annotated[int, typer.Option(min=30, help="Kilobits a second and session.")] = 2500,
+    faces: Annotated[int, typer.Option(help="Callers in each session's grid: 1, 4, 9, 16 or 25.")] = 1,
+    engine: Annotated[str, typer.Option(help="See `stream-guard engines list`.")] = "auto",
+    crowd: Annotated[
+        int, typer.Option(min=0, help="Slow, stalled and vanishing clients of each kind beside one session.")
+    ] = 4,
+    json: Annotated[Path | None, typer.Option(help="Write the figures, with the machine's record.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw them: .png, .svg or .pdf.")] = None,
+    compare: Annotated[Path | None, typer.Option(help="An earlier --json, to show what has changed.")] = None,
+) -> None:
+    """Add calls until the bound breaks: glass to score too late, or faces scored too rarely.
+
+    The calls are encoded beforehand, so that the senders take next to nothing from the server.
+    """
+    from stream_guard.cli.failure import one_line
+
+    with one_line():
+        from stream_guard.bench.clip import Shape, named_codec, parse_size
+        from stream_guard.bench.load import Bound
+        from stream_guard.bench.sender import Plan
+
+        width, height = parse_size(size)
+        plan = Plan(shape=Shape(width, height, fps, faces), codec=named_codec(codec), kbps=kbps, encoded=True)
+        _measure(clip, plan, Bound(p95, rate), most, engine, (seconds, warm_up), crowd, json, plot, compare)
+
+
+def _measure(
+    clip: Path | None,
+    plan: Plan,
+    bound: Bound,
+    most: int,
+    engine: str,
+    times: tuple[float, float],
+    crowd: int,
+    json: Path | None,
+    plot: Path | None,
+    compare: Path | None,
+) -> None:
+    from dataclasses import asdict
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+
+    from stream_guard.bench import results
+    from stream_guard.bench.plot import draw_load
+    from stream_guard.cli.bench_latency import difference_table
+    from stream_guard.cli.progress import second_progress
+
+    console = Console()
+    settings = {**asdict(plan), **asdict(bound), "wanted": engine, "seconds": times[0], "crowd": crowd}
+    settings["clip"] = clip.name if clip else "made"
+    earlier = results.load(compare) if compare else None
+    with TemporaryDirectory() as folder, second_progress(console) as progress:
+        steps, beside = _run(clip, Path(folder), plan, bound, most, engine, times, crowd, progress)
+    held = sum(bool(one["held"]) for one in steps)
+    figures: dict[str, Any] = {"sessions_held": held, "steps": {str(one["sessions"]): one for one in steps}}
+    if beside is not None:
+        figures["beside_a_crowd"] = beside
+    contents = results.result("load", settings, figures)
+    console.print(_table(steps, beside))
+    console.print(
+        f"[bold]{held}[/] sessions hold (p95 of {bound.p95_ms:g} ms, {bound.rate:g} scores a second and face)"
+        + ("; more were not tried" if held == most else "")
+    )
+    if earlier is not None:
+        console.print(difference_table(results.compare(earlier, contents)))
+    if json is not None:
+        results.save(json, contents)
+    if plot is not None:
+        draw_load(plot, steps, asdict(bound))
+
+
+def _run(
+    clip: Path | None,
+    folder: Path,
+    plan: Plan,
+    bound: Bound,
+    most: int,
+    engine: str,
+    times: tuple[float, float],
+    crowd: int,
+    progress: Progress,
+) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
+    """Encode, climb, and then one session once more beside clients that misbehave."""
+    import asyncio
+
+    from stream_guard.bench.clip import encode, save
+    from stream_guard.bench.crowd import crowd as clients
+    from stream_guard.bench.load import climb, step
+    from stream_guard.bench.run import play
+    from stream_guard.cli.bench_clip import prepared
+
+    seconds, warm_up = times
+    path = prepared(clip, folder, plan.shape, progress)
+    packets = folder / "packets"
+    task = progress.add_task("encoding", total=None)
+    count = 10 * plan.shape.fps
+    save(packets, encode(path, plan.shape, codec=plan.codec, kbps=plan.kbps, count=count))
+    progress.update(task, description="1 session", total=seconds + warm_up)
+
+    def tick(passed: float) -> None:
+        progress.update(task, completed=passed)
+
+    def told(figures: Mapping[str, Any]) -> None:
+        progress.update(task, description=f"{figures['sessions'] + 1} sessions")
+
+    async def run() -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
+        settings: dict[str, object] = {"engine": engine}
+        steps = await climb(
+            packets,
+            plan,
+            bound=bound,
+            most=most,
+            seconds=seconds,
+            warm_up_s=warm_up,
+            settings=settings,
+            told=told,
+            tick=tick,
+        )
+        if not crowd:
+            return steps, None
+        progress.update(task, description="beside a crowd")
+        record = await play(
+            packets, plan, seconds=seconds, warm_up_s=warm_up, settings=settings, tick=tick, beside=clients(crowd)
+        )
+        return steps, step(record, faces=plan.shape.faces, bound=bound)
+
+    return asyncio.run(run())
+
+
+def _table(steps: Sequence[Mapping[str, Any]], beside: Mapping[str, Any] | None) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        *(
+            "sessions",
+            "p50 ms",
+            "p95 ms",
+            "p99 ms",
+            "scores/s and face",
+            "server, cores",
+            "MiB",
+            "dropped",
+            "holds",
+        ),
+        box=None,
+        header_style="bold",
+    )
+    rows = [(str(one["sessions"]), one) for one in steps]
+    if beside is not None:
+        rows.append(("1 in a crowd", beside))
+    for name, one in rows:
+        told = one["glass_to_score_ms"]
+        table.add_row(
+            name,
+            *(f"{told[share]:.0f}" if told else "" for share in ("p50", "p95", "p99")),
+            f"{one['scores_a_second_and_face']:.1f}",
+            f"{one['cores']:.2f}",
+            str(one["memory_mib"]),
+            ", ".join(f"{count} {cause}" for cause, count in one["dropped"].items()),
+            "[green]yes[/]" if one["held"] else "[red]no[/]",
+        )
+    return table
