@@ -16,6 +16,7 @@ from stream_guard.errors import ProtocolError
 from stream_guard.protocol.messages import (
     BudgetReport,
     ClientMessage,
+    DriverReport,
     Event,
     FaceReport,
     Scores,
@@ -23,7 +24,7 @@ from stream_guard.protocol.messages import (
     Subscribe,
     TransportReport,
 )
-from stream_guard.scoring.observation import FaceScore, ScoreEvent, Update
+from stream_guard.scoring.observation import Driver, FaceScore, ScoreEvent, Update
 
 __all__ = [
     "MAX_CLIENT_BYTES",
@@ -85,6 +86,9 @@ def face_report(face: FaceScore) -> FaceReport:
         reasons=face.reasons,
         frame_score=_fraction(face.frame_score),
         coverage=round(face.coverage, 3),
+        drivers=_drivers(face.drivers),
+        relative=None if face.relative is None else round(face.relative, 2),
+        trusted=face.trusted,
     )
 
 
@@ -99,6 +103,7 @@ def event_message(session: str, event: ScoreEvent) -> Event:
         state=event.state,
         authenticity=_fraction(event.authenticity),
         reasons=event.reasons,
+        drivers=_drivers(event.drivers),
     )
 
 
@@ -132,6 +137,10 @@ def scores_message(
         budget=budget,
         transport=transport,
     )
+
+
+def _drivers(drivers: tuple[Driver, ...]) -> tuple[DriverReport, ...]:
+    return tuple(DriverReport(cue=one.cue, since=round(seconds(one.since_ns), 3)) for one in drivers)
 
 
 def _fraction(value: float | None) -> float | None:

@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stream_guard.budget.plan import DropCause
 from stream_guard.face import Reason
-from stream_guard.scoring.observation import EventKind, State
+from stream_guard.scoring.observation import Cue, EventKind, State
 
 __all__ = [
     "VERSION",
     "BudgetReport",
     "ClientMessage",
+    "DriverReport",
     "Engine",
     "EngineFailure",
     "Event",
@@ -86,6 +87,13 @@ class Engine(_Message):
     passed_over: tuple[EngineFailure, ...]
 
 
+class DriverReport(_Message):
+    """What speaks against a face, and since when on the session's time line."""
+
+    cue: Cue
+    since: float = Field(description="seconds; for `changed` when the change seems to have happened")
+
+
 class FaceReport(_Message):
     """One face as it stands."""
 
@@ -97,6 +105,9 @@ class FaceReport(_Message):
     reasons: tuple[Reason, ...] = ()
     frame_score: Fraction | None
     coverage: Fraction
+    drivers: tuple[DriverReport, ...] = Field((), description="what speaks against it, the strongest first")
+    relative: float | None = Field(None, description="log-likelihood ratio over that of the trusted face")
+    trusted: bool = Field(False, description="somebody vouches for this face")
 
 
 class BudgetReport(_Message):
@@ -146,6 +157,7 @@ class Event(_Message):
     state: State | None = None
     authenticity: Fraction | None = None
     reasons: tuple[Reason, ...] = ()
+    drivers: tuple[DriverReport, ...] = ()
 
 
 class StageReport(_Message):

@@ -186,6 +186,7 @@ function read() {
     transport: current && current.scores ? current.scores.transport : null,
     model: guard.hello && guard.hello.model,
     ageMs: current ? current.ageMs() : null,
+    t: current && current.scores ? current.scores.t : 0,
     numbered: now.faces.length > 1,
   };
   return { faces: now.faces, context, line: now.trouble || now.empty, now, current };

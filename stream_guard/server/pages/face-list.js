@@ -2,10 +2,13 @@
 
 import { shape } from "./shapes.js";
 import { faceRows } from "./face-rows.js";
-import { ageWords, explain, explainSize, scoreWords, stateWord } from "./words.js";
+import { ageWords, driverWords, explain, explainSize, scoreWords, stateWord } from "./words.js";
 import { make, say } from "./elements.js";
 
 const SMALL = "small";
+
+/** States in which what speaks against the face is said. */
+const LEANING = new Set(["synthetic", "suspicious"]);
 
 /** A list in `root` (an `ol`). Rows are kept between updates, so that nothing flickers. */
 export class FaceList {
@@ -26,7 +29,7 @@ export class FaceList {
    * Show these faces.
    *
    * @param {object[]} faces as a View gives them; at most `max` rows are shown, the most urgent first.
-   * @param {{transport: object, model: ?object, ageMs: ?number, max?: number, numbered?: boolean}} context
+   * @param {{transport: object, model: ?object, ageMs: ?number, t?: number, max?: number, numbered?: boolean}} context
    * @returns {number} how many are left out.
    */
   show(faces, context) {
@@ -78,7 +81,7 @@ class Row {
     this.#parts = parts;
   }
 
-  show(together, { transport, model, ageMs, numbered = true }) {
+  show(together, { transport, model, ageMs, t = 0, numbered = true }) {
     const [face] = together;
     const many = together.length > 1;
     const { mark, word, who, score } = this.#parts;
@@ -97,7 +100,8 @@ class Row {
     const parts = [old ? "" : numbers, old || this.#detail ? age : ""];
     say(score, parts.filter(Boolean).join(" · "));
     const why = many ? [explainSize(together, transport, model)] : explain(face, transport, model);
-    this.#drawReasons(judged ? [] : why);
+    const against = driverWords(face, t, ageMs).map((short) => ({ short, todo: "", brief: "" }));
+    this.#drawReasons(judged ? (LEANING.has(face.state) ? against : []) : why);
     this.#drawBar(judged ? face : { authenticity: null });
   }
 

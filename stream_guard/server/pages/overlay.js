@@ -38,6 +38,7 @@ function draw() {
     transport: view && view.scores ? view.scores.transport : null,
     model: guard.hello && guard.hello.model,
     ageMs: view ? view.ageMs() : null,
+    t: view && view.scores ? view.scores.t : 0,
     max: options.max,
     numbered: now.faces.length > 1,
   };

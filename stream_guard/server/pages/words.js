@@ -29,6 +29,11 @@ const REASONS = {
   too_little_evidence: ["Gathering evidence", "A few more seconds are needed."],
 };
 
+const CUES = {
+  looks_synthetic: () => "The picture itself looks synthetic",
+  changed: (when) => `The picture of this face changed at ${when}`,
+};
+
 const TOO_SMALL_BRIEF = "pin or enlarge";
 
 const CAUSES = {
@@ -63,6 +68,20 @@ export function sessionWord(state) {
 export function reasonWords(reason) {
   const [short, todo] = REASONS[reason] || [plain(reason), ""];
   return { short, todo };
+}
+
+/**
+ * What speaks against a face, as sentences, the strongest first.
+ *
+ * @param {object} said a face or an event, with `drivers`.
+ * @param {number} t seconds on the session's time line at which it was said,
+ * @param {?number} ageMs and how long ago that is.
+ */
+export function driverWords(said, t, ageMs) {
+  return (said.drivers || []).map(({ cue, since }) => {
+    const at = new Date(Date.now() - (ageMs || 0) - (t - since) * 1000);
+    return CUES[cue] ? CUES[cue](at.toLocaleTimeString([], { hour12: false })) : plain(cue);
+  });
 }
 
 /** Why a frame was dropped. */

@@ -4,6 +4,7 @@ from stream_guard.budget.plan import DropCause
 from stream_guard.face import Reason
 from stream_guard.protocol.messages import (
     BudgetReport,
+    DriverReport,
     Engine,
     EngineFailure,
     Event,
@@ -17,7 +18,7 @@ from stream_guard.protocol.messages import (
     Subscribe,
     TransportReport,
 )
-from stream_guard.scoring.observation import EventKind, State
+from stream_guard.scoring.observation import Cue, EventKind, State
 
 SERVER = {
     "hello": Hello(
@@ -48,6 +49,7 @@ SERVER = {
                 reasons=(),
                 frame_score=0.91,
                 coverage=0.96,
+                relative=-0.4,
             ),
             FaceReport(
                 id=4,
@@ -71,6 +73,10 @@ SERVER = {
         previous=State.SUSPICIOUS,
         state=State.SYNTHETIC,
         authenticity=0.12,
+        drivers=(
+            DriverReport(cue=Cue.CHANGED, since=12.9),
+            DriverReport(cue=Cue.LOOKS_SYNTHETIC, since=13.4),
+        ),
     ),
     "event_cut": Event(session="c1", t=20.0, kind=EventKind.SCENE_CUT),
     "stats": Stats(

@@ -7,7 +7,7 @@ from stream_guard.errors import ProtocolError
 from stream_guard.face import Box, Reason
 from stream_guard.protocol import codec
 from stream_guard.protocol.messages import BudgetReport, ServerMessage, Subscribe, TransportReport
-from stream_guard.scoring.observation import EventKind, FaceScore, ScoreEvent, State, Update
+from stream_guard.scoring.observation import Cue, Driver, EventKind, FaceScore, ScoreEvent, State, Update
 from tests.unit.protocol import samples
 
 pytestmark = pytest.mark.unit
@@ -115,12 +115,14 @@ def test_what_is_not_known_stays_unknown():
 
 def test_an_event_keeps_all_it_says():
     event = ScoreEvent(
-        EventKind.STATE_CHANGED, 12_345_678_901, 3, State.AUTHENTIC, State.SYNTHETIC, 0.12345, (Reason.DARK,)
-    )
+        EventKind.STATE_CHANGED, 12_345_678_901, 3, State.AUTHENTIC, State.SYNTHETIC, 0.12345, (Reason.DARK,),
+        (Driver(Cue.CHANGED, 11_000_400_000),),
+    )  # fmt: skip
     message = codec.event_message("c1", event)
     assert json.loads(codec.encode(message)) == {
         "type": "event", "v": 1, "session": "c1", "t": 12.346, "kind": "state_changed", "face": 3,
         "previous": "authentic", "state": "synthetic", "authenticity": 0.123, "reasons": ["dark"],
+        "drivers": [{"cue": "changed", "since": 11.0}],
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from stream_guard.face import Reason
 from stream_guard.models import manifest
 from stream_guard.protocol import codec
 from stream_guard.protocol.messages import Engine, Event, Hello, Scores, Session, Stats, Subscribe
-from stream_guard.scoring.observation import EventKind, State
+from stream_guard.scoring.observation import Cue, EventKind, State
 
 pytestmark = pytest.mark.unit
 
@@ -52,7 +52,9 @@ def test_hello_shows_the_model_that_ships() -> None:
     assert shown == {name: shipped[name] for name in shown}
 
 
-@pytest.mark.parametrize(("word", "codes"), [("Reasons", Reason), ("Causes", DropCause), ("Kinds", EventKind)])
+@pytest.mark.parametrize(
+    ("word", "codes"), [("Reasons", Reason), ("Causes", DropCause), ("Kinds", EventKind), ("Cues", Cue)]
+)
 def test_lists_name_every_code_and_no_other(word: str, codes: type[StrEnum]) -> None:
     assert named_after(word) == list(codes)
 
