@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +17,7 @@ from engines.tensorrt.check import check_answers
 from engines.tensorrt.compile import build_ahead, compiled, key_for, plan_for, plan_store
 from engines.tensorrt.library import Library, load_library
 from engines.tensorrt.network import Computed, computed
-from engines.tensorrt.plan import PlanKey, PlanStore
+from engines.tensorrt.plan import PlanKey, PlanStore, slug
 from engines.tensorrt.probe import capability_name, check_gpu, probe
 from engines.tensorrt.runtime import PlanRefused
 from engines.tensorrt.session import Session
@@ -115,20 +114,20 @@ class TensorRTEngine(Engine):
         self, library: Library, device: Device, key: PlanKey, model: Path, manifest: Manifest, store: PlanStore
     ) -> Session:
         """Return the plan, ready to run; one that TensorRT refuses is built anew, once."""
-        gpu = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
-        kernels = f"{key.stem()}-{gpu}.kernels"
+        kernels = f"{key.stem()}-{slug(device.name)}.kernels"
+        kept = store.read(kernels)
         largest = min(self._max_batch, BATCHES[-1])
 
         def session(plan: bytes | None) -> Session:
             assert plan is not None
-            kept = store.read(kernels)
             return Session(library, device, plan, size=manifest.size, max_batch=largest, compiled=kept)
 
         try:
             ready = session(plan_for(library, key, model, manifest, store).plan)
         except PlanRefused as error:
             ready = session(compiled(library, key, model, manifest, store, why=str(error)).plan)
-        if content := ready.compiled():
+        content = ready.compiled()
+        if content and content != kept:
             try:
                 store.write(kernels, content)
             except EngineError as error:

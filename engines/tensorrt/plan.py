@@ -22,13 +22,18 @@ from engines.tensorrt.build import BATCHES
 from engines.tensorrt.network import Computed
 from stream_guard.errors import EngineError
 
-__all__ = ["PlanKey", "PlanStore", "Sidecar", "StoredPlan"]
+__all__ = ["PlanKey", "PlanStore", "Sidecar", "StoredPlan", "slug"]
 
 _FORMAT = 1
 """Of the plans: raised when another network or other settings are compiled, so that old ones are built anew."""
 
 _LEFT_ALONE_S = 3600.0
 """A plan that no sidecar names any more may be about to be read, if it is younger."""
+
+
+def slug(name: str) -> str:
+    """Return a GPU's name as part of a file's: small letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 class PlanKey(BaseModel):
@@ -58,8 +63,7 @@ class PlanKey(BaseModel):
 
     def stem(self) -> str:
         """Return the sidecar's name without its ending. The library's version is not in it: old plans give way."""
-        gpu = re.sub(r"[^a-z0-9]+", "-", self.gpu.lower()).strip("-")
-        parts = (self.model_sha256[:12], self.precision, self.flavour, self.capability, gpu)
+        parts = (self.model_sha256[:12], self.precision, self.flavour, self.capability, slug(self.gpu))
         return "-".join(part for part in parts if part)
 
     def difference(self, other: PlanKey) -> str:

@@ -98,7 +98,7 @@ class Session:
             graph.launch()
         else:
             self._shape(step)
-            self._enqueue(step)
+            self._launch(step)
         self._device.synchronize()
         return {name: here[:faces].copy() for name, (here, _) in self._outputs.items()}
 
@@ -155,7 +155,7 @@ class Session:
         """Run a batch size until it is warm, and capture it where that is possible."""
         self._shape(faces)
         for _ in range(_WARM_UPS):
-            self._enqueue(faces)
+            self._launch(faces)
             self._device.synchronize()
         capturable = getattr(self._context, "is_stream_capturable", None)  # TensorRT-RTX has it, and means it
         if capturable is not None and not capturable(self._device.stream):
@@ -175,8 +175,18 @@ class Session:
         if not self._context.set_input_shape(PIXELS, (faces, 3, self._size, self._size)):
             raise EngineError(f"TensorRT takes no batch of {faces}: {said(self._ears, 'it does not say why')}")
 
+    def _launch(self, faces: int) -> None:
+        """Put the way from bytes to logits on the stream, and find out what it means if that fails."""
+        try:
+            self._enqueue(faces)
+        except EngineLost:
+            raise
+        except EngineError:
+            self._device.synchronize()  # raises EngineLost where the GPU itself is gone
+            raise
+
     def _enqueue(self, faces: int) -> None:
-        """Put the way from bytes to logits on the stream."""
+        """Put the way from bytes to logits on the stream; may be captured, so it waits for nothing."""
         self._device.upload(self._faces_there, self._faces[:faces])
         self._crop.run(self._pixels, faces)
         self._ears.errors.clear()
@@ -185,8 +195,6 @@ class Session:
         except Exception as error:  # pybind11's
             raise EngineError(f"TensorRT failed: {said(self._ears, one_line(error))}") from error
         if not went:
-            words = said(self._ears, "it does not say why")
-            self._device.synchronize()  # raises where the GPU itself is gone
-            raise EngineError(f"TensorRT failed: {words}")
+            raise EngineError(f"TensorRT failed: {said(self._ears, 'it does not say why')}")
         for here, there in self._outputs.values():
             self._device.download(here[:faces], there)

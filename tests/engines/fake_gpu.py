@@ -69,7 +69,12 @@ class FakeGpu:
         assert target.nbytes <= source.size
         self.put(lambda: np.copyto(target.reshape(-1).view(np.uint8), _bytes_at(source.address, target.nbytes)))
 
+    @property
+    def capturing(self) -> bool:
+        return self._noted is not None
+
     def synchronize(self) -> None:
+        assert not self.capturing, "waiting is not possible while a graph is captured"
         if "lost" in self.faults:
             raise EngineLost("the GPU is lost while waiting for the GPU: unspecified launch failure")
 
@@ -82,8 +87,10 @@ class FakeGpu:
             raise EngineError("capturing a CUDA graph: operation not permitted when stream is capturing")
         noted: list[Work] = []
         self._noted = noted
-        work()
-        self._noted = None
+        try:
+            work()
+        finally:
+            self._noted = None
 
         def launch() -> None:
             self.launches += 1
@@ -272,6 +279,8 @@ def fake_tensorrt(faults: dict[str, Any], gpu: Callable[[], FakeGpu], *, rtx: bo
             if "raise" in faults:
                 raise RuntimeError(faults["raise"])
             if refuse("execute", self.engine.ears):
+                return False
+            if gpu().capturing and refuse("execute in capture", self.engine.ears):
                 return False
             faces = self.faces  # as it is when the work is put on the stream, not when it runs
             gpu().put(lambda: self._run(faces))

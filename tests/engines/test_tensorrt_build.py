@@ -198,6 +198,42 @@ def test_it_knows_the_gpus_of_its_maker(library: Library) -> None:
     assert library.cuda_major in (12, 13)
 
 
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("Runtime", "deserialize_cuda_engine get_engine_validity engine_header_size"),
+        ("ICudaEngine", "create_runtime_config create_execution_context device_memory_size_v2 num_io_tensors"),
+        ("ICudaEngine", "get_tensor_name get_tensor_shape get_tensor_dtype get_tensor_profile_shape"),
+        ("IRuntimeConfig", "create_runtime_cache set_runtime_cache set_execution_context_allocation_strategy"),
+        ("IRuntimeConfig", "dynamic_shapes_kernel_specialization_strategy"),
+        ("IRuntimeCache", "serialize deserialize"),
+        ("IExecutionContext", "set_tensor_address set_input_shape set_device_memory execute_async_v3"),
+        ("IExecutionContext", "is_stream_capturable"),
+        ("ExecutionContextAllocationStrategy", "USER_MANAGED"),
+        ("DynamicShapesKernelSpecializationStrategy", "EAGER"),
+        ("EngineValidity", "INVALID"),
+        ("BuilderFlag", "REQUIRE_USER_ALLOCATION TF32"),
+        (
+            "EngineInvalidityDiagnostics",
+            "OLD_CUDA_DRIVER OLD_CUDA_RUNTIME INSUFFICIENT_GPU_MEMORY CUDA_ERROR UNSUPPORTED_CC",
+        ),
+    ],
+)
+def test_what_runs_on_the_gpu_calls_what_there_is(library: Library, kind: str, names: str) -> None:
+    """The stand-in of the other tests has the names of the real thing."""
+    for name in names.split():
+        assert hasattr(getattr(library.module, kind), name), name
+
+
+def test_severities_and_diagnostics_are_numbered_as_we_read_them(library: Library) -> None:
+    severity = library.module.ILogger.Severity
+    kinds = (severity.INTERNAL_ERROR, severity.ERROR, severity.WARNING, severity.VERBOSE)
+    assert [int(kind) for kind in kinds] == [0, 1, 2, 4]
+    diagnostics = library.module.EngineInvalidityDiagnostics.__members__.values()
+    assert all(int(one).bit_count() == 1 for one in diagnostics)
+    assert library.module.float32 == library.module.DataType.FLOAT
+
+
 def test_by_command_the_plan_lies_where_the_engine_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAM_GUARD_CACHE", str(tmp_path))
     done = CliRunner().invoke(app, ["build", "--targets", "SM89", "--precision", "fp16"])

@@ -127,12 +127,14 @@ def test_batches_larger_than_the_plan_go_in_several(machine: Machine, model: Mod
     assert patches.shape == (40, 4, 4)
 
 
-@pytest.mark.parametrize("way", ["not capturable", "capture fails"])
+@pytest.mark.parametrize("way", ["not capturable", "capture fails", "fails in capture"])
 def test_without_cuda_graphs_it_runs_step_by_step(machine: Machine, model: Model, way: str) -> None:
     if way == "not capturable":
         machine.faults["capturable"] = False
-    else:
+    elif way == "capture fails":
         machine.gpu_faults.add("capture")
+    else:
+        machine.faults["execute in capture"] = "Error Code 1: Cuda Runtime (operation not permitted)"
     engine = loaded(model)
     logits = engine.infer(faces(3, 32)).logits
     assert machine.gpus[0].launches == 0
