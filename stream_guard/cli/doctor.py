@@ -27,7 +27,8 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = Fals
     from stream_guard.inference.registry import candidates
 
     environment, engines = describe(), candidates()
-    codecs, models, tools = [*checks.codecs(), checks.tracker()], checks.models(), checks.tools()
+    codecs, tools = [*checks.codecs(), checks.tracker()], checks.tools()
+    models = [*checks.models(), checks.detector(engines)]
     problems = checks.problems(engines, [*codecs, *models])
     if json:
         from json import dumps

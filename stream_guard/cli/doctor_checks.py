@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from stream_guard.errors import EngineUnavailable, ModelError
-from stream_guard.inference.registry import Candidate, choose, choose_cpu
+from stream_guard.errors import EngineError, EngineUnavailable, ModelError
+from stream_guard.inference.registry import Candidate, choose, choose_cpu, ranked
 
-__all__ = ["Check", "codecs", "models", "problems", "tools", "tracker"]
+__all__ = ["Check", "codecs", "detector", "models", "problems", "tools", "tracker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,32 @@ def tracker() -> Check:
     except (ModelError, ImportError, OSError) as error:
         return Check("MediaPipe", False, f"{found}; {error}", needed=True)
     return Check("MediaPipe", True, f"{found}; starts, cut off from the network", needed=True)
+
+
+def detector(engines: Sequence[Candidate]) -> Check:
+    """Load the shipped detector as a call would, and ask it once: an engine may be there and not take it."""
+    import asyncio
+
+    import numpy as np
+
+    from stream_guard.inference.engine import EngineOptions
+    from stream_guard.inference.standing import Standing
+    from stream_guard.inference.worker import InferenceWorker
+    from stream_guard.models import store
+
+    async def answered(worker: InferenceWorker, size: int) -> Standing:
+        async with worker:
+            await worker.infer(np.full((1, size, size, 3), 128, dtype=np.uint8))
+            return worker.standing
+
+    try:
+        onnx, manifest = store.default_model()
+        worker = InferenceWorker(ranked(among=engines), onnx, manifest, options=EngineOptions(max_batch=1))
+        standing = asyncio.run(answered(worker, manifest.size))
+    except (EngineError, ModelError) as error:
+        return Check("detector", False, str(error), needed=True)
+    passed_over = f"; passed over: {standing.reasons}" if standing.passed_over else ""
+    return Check("detector", True, f"answers on {standing.engine} ({standing.device}){passed_over}", needed=True)
 
 
 def models() -> list[Check]:

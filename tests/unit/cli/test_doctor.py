@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from stream_guard.cli import doctor_checks
 from stream_guard.cli.doctor import doctor
-from stream_guard.cli.doctor_checks import Check, codecs, models, problems, tools, tracker
+from stream_guard.cli.doctor_checks import Check, codecs, detector, models, problems, tools, tracker
+from stream_guard.errors import EngineUnavailable
 from stream_guard.inference import registry
 from stream_guard.inference.engine import Probe
 from stream_guard.inference.registry import Candidate
@@ -36,6 +37,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     monkeypatch.setattr(doctor_checks, "codecs", lambda: GOOD[:2])
     monkeypatch.setattr(doctor_checks, "tracker", lambda: GOOD[2])
     monkeypatch.setattr(doctor_checks, "models", lambda: [Check("default.onnx", True, "default 1", needed=True)])
+    monkeypatch.setattr(doctor_checks, "detector", lambda engines: Check("detector", True, "answers", needed=True))
     monkeypatch.setattr(doctor_checks, "tools", lambda: [Check("ffmpeg", False, "not found")])
     monkeypatch.setenv("COLUMNS", "200")
     command = typer.Typer()
@@ -165,3 +167,20 @@ def test_the_verbs_import_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_detector_is_asked_and_engines_that_do_not_take_it_are_named() -> None:
+    class Driverless(ScriptedEngine):
+        name = "driverless"
+
+        def load(self, *given: object) -> None:
+            raise EngineUnavailable("the driver is too old")
+
+    broken = Candidate("driverless", Probe(True, "a GPU", device="cuda:0", preference=40), Driverless)
+    found = detector([broken, CPU, GONE])
+    assert found.works
+    assert found.detail == "answers on scripted (cpu); passed over: driverless: the driver is too old"
+    alone = detector([broken])
+    assert not alone.works
+    assert alone.needed
+    assert "the driver is too old" in alone.detail
