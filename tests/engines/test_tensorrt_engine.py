@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engines.onnxruntime import OnnxRuntimeEngine
 from engines.tensorrt import TensorRTEngine
 from engines.tensorrt import engine as engine_module
 from engines.tensorrt.library import Library
 from stream_guard.errors import EngineError, EngineLost, EngineUnavailable
 from stream_guard.inference.engine import EngineOptions, Prediction, Probe
+from stream_guard.inference.worker import InferenceWorker
 from stream_guard.models.manifest import Manifest
 from stream_guard.testing.engine_contract import EngineContract, faces, reference
 from stream_guard.testing.engines import make_model
@@ -331,3 +333,20 @@ def test_a_cache_that_cannot_be_written_costs_a_build_each_time(
     assert "built again next time" in caplog.text
     prediction: Prediction = engine.infer(faces(2, 32))
     assert prediction.logits.shape == (2,)
+
+
+@pytest.mark.parametrize("when", ["load", "call"])
+async def test_the_next_engine_goes_on_where_the_gpu_does_not(machine: Machine, model: Model, when: str) -> None:
+    if when == "load":
+        machine.faults["context"] = "Error Code 2: OutOfMemory (Requested size was 9 bytes.)"
+    engines = [TensorRTEngine, OnnxRuntimeEngine]
+    batch = faces(3, 32)
+    async with InferenceWorker(engines, *model, options=EngineOptions(max_batch=4)) as worker:
+        first = await worker.infer(batch)
+        assert worker.standing.engine == ("onnxruntime" if when == "load" else "tensorrt")
+        machine.gpu_faults.add("lost")
+        second = await worker.infer(batch)
+        assert worker.standing.engine == "onnxruntime"
+        assert ("out of memory" if when == "load" else "GPU is lost") in worker.standing.reasons
+    np.testing.assert_allclose(first.logits, second.logits, rtol=0, atol=1e-3)
+    assert machine.gpus[0].closed
