@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -176,4 +178,22 @@ def test_a_missing_package_is_a_reason(monkeypatch: pytest.MonkeyPatch, package:
     monkeypatch.setattr(torch_probe, "find_spec", lambda name: None if name == package else object())
     assert TorchEngine.probe() == Probe(False, f"{package} is not installed: pip install 'stream-guard[torch]'")
     with pytest.raises(EngineUnavailable, match=f"{package} is not installed"):
+        TorchEngine().load(*make_model(tmp_path), EngineOptions())
+
+
+def test_asking_does_not_import_pytorch_where_there_is_no_gpu() -> None:
+    program = (
+        "import sys\n"
+        "import engines.torch.probe as module\n"
+        "from engines.torch import TorchEngine\n"
+        "module.visible_gpus = lambda: 0\n"
+        "print(TorchEngine.probe().available, 'torch' in sys.modules, 'onnx' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["True", "False", "False"]
+
+
+def test_an_installation_that_is_broken_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "engines.torch.network", None)  # as where PyTorch's libraries do not load
+    with pytest.raises(EngineUnavailable, match="^torch does not load: "):
         TorchEngine().load(*make_model(tmp_path), EngineOptions())
