@@ -27,7 +27,7 @@ from stream_guard.faces.landmarker import Landmarker
 from stream_guard.faces.mesh import FaceMesh
 from stream_guard.faces.tracker import FaceTracker
 from stream_guard.inference.engine import EngineOptions, Network
-from stream_guard.inference.registry import choose_cpu, ranked
+from stream_guard.inference.registry import open_network, ranked
 from stream_guard.inference.standing import Standing
 from stream_guard.inference.worker import InferenceWorker
 from stream_guard.metrics.prometheus import PrometheusMetrics
@@ -124,7 +124,7 @@ class Runtime:
         self._calibrator = Calibrator(self.manifest.calibration)
         self._track = track_settings(self.manifest, false_alarms_per_hour=config.false_alarms_per_hour)
         self._landmarker_file = store.path(store.LANDMARKER)
-        network = choose_cpu().open_network(store.path(store.FINDER), Finder.INPUT_SHAPE)
+        network = open_network(store.path(store.FINDER), Finder.INPUT_SHAPE)
         self._find_faces = Finder(_one_at_a_time(network))
         return path
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
-from stream_guard.errors import EngineUnavailable
-from stream_guard.inference.engine import Engine, Probe
+from stream_guard.errors import EngineError, EngineUnavailable
+from stream_guard.inference.engine import Engine, Network, Probe
 
-__all__ = ["GROUP", "Candidate", "candidates", "choose", "choose_cpu", "ranked"]
+__all__ = ["GROUP", "Candidate", "candidates", "choose", "choose_cpu", "engine_class", "open_network", "ranked"]
 
 GROUP = "stream_guard.engines"
 
@@ -81,6 +82,19 @@ def choose(wanted: str = "auto", *, among: Iterable[Candidate] | None = None) ->
     raise EngineUnavailable(f"no engine can run here: {reasons}")
 
 
+def engine_class(name: str) -> type[Engine]:
+    """Return an engine by its name, without probing it or importing any other.
+
+    Raises:
+        EngineUnavailable: there is none of this name, or it cannot be imported.
+    """
+    points = entry_points(group=GROUP, name=name)
+    found = _candidate(next(iter(points)), probe=False) if points else None
+    if found is None or found.engine is None:
+        raise EngineUnavailable(found.probe.reason if found else f"there is no engine called {name}")
+    return found.engine
+
+
 def choose_cpu(*, among: Iterable[Candidate] | None = None) -> type[Engine]:
     """Return the best engine on the CPU: it opens the small networks beside the detector (`Engine.open_network`).
 
@@ -94,7 +108,33 @@ def choose_cpu(*, among: Iterable[Candidate] | None = None) -> type[Engine]:
     return choose(among=[row for row in rows if row.probe.device == "cpu" or not row.probe.available])
 
 
-def _candidate(point: EntryPoint) -> Candidate:
+def open_network(
+    path: Path, input_shape: tuple[int, int, int, int], *, among: Iterable[Candidate] | None = None
+) -> Network:
+    """Open a small network beside the detector by the first engine on the CPU that takes it.
+
+    Args:
+        path: an ONNX file with one float32 input.
+        input_shape: (1, channels, height, width).
+        among: candidates, where they are known already.
+
+    Raises:
+        EngineUnavailable: no engine on the CPU takes it; the message gives the reasons.
+    """
+    rows = tuple(candidates() if among is None else among)
+    choose_cpu(among=rows)
+    reasons = []
+    for row in rows:
+        if row.engine is None or not row.probe.available or row.probe.device != "cpu":
+            continue
+        try:
+            return row.engine.open_network(path, input_shape)
+        except EngineError as error:
+            reasons.append(f"{row.name}: {error}")
+    raise EngineUnavailable(f"no engine opens {path.name}: {'; '.join(reasons)}")
+
+
+def _candidate(point: EntryPoint, *, probe: bool = True) -> Candidate:
     """Import and probe one engine. Somebody else's broken package becomes a row with its error."""
     try:
         engine = point.load()
@@ -102,6 +142,8 @@ def _candidate(point: EntryPoint) -> Candidate:
         return Candidate(point.name, Probe(False, f"cannot be imported: {_told(error)}"), None)
     if not (isinstance(engine, type) and issubclass(engine, Engine)):
         return Candidate(point.name, Probe(False, f"{point.value} is not a stream_guard Engine"), None)
+    if not probe:
+        return Candidate(point.name, Probe(False, "not probed"), engine)
     try:
         return Candidate(point.name, engine.probe(), engine)
     except Exception as error:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
-from stream_guard.errors import EngineUnavailable
-from stream_guard.inference.engine import Probe
-from stream_guard.inference.registry import GROUP, Candidate, candidates, choose, choose_cpu, ranked
+from stream_guard.errors import EngineError, EngineUnavailable
+from stream_guard.inference.engine import Network, Probe
+from stream_guard.inference.registry import (
+    GROUP,
+    Candidate,
+    candidates,
+    choose,
+    choose_cpu,
+    engine_class,
+    open_network,
+    ranked,
+)
 from stream_guard.testing.engines import ScriptedEngine
 
 pytestmark = pytest.mark.unit
@@ -108,3 +119,31 @@ def test_the_engine_that_was_asked_for_comes_first_and_all_that_can_run_follow(p
     assert ranked("slow", among=rows) == (SLOW, FAST)
     with pytest.raises(EngineUnavailable, match="pip install"):
         ranked("absent", among=rows)
+
+
+def test_a_small_network_is_opened_by_the_first_engine_on_the_cpu_that_takes_it() -> None:
+    class Breaks(SLOW):  # type: ignore[valid-type, misc]
+        @classmethod
+        def open_network(cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0) -> Network:
+            raise EngineError("a broken build")
+
+    class Opens(SLOW):  # type: ignore[valid-type, misc]
+        @classmethod
+        def open_network(cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0) -> Network:
+            return lambda tensor: [tensor + 1]
+
+    fast, breaks, opens = (
+        Candidate(name, engine.probe(), engine)
+        for name, engine in {"fast": FAST, "breaks": Breaks, "opens": Opens}.items()
+    )
+    shape, zeros = (1, 3, 8, 8), np.zeros((1, 3, 8, 8), np.float32)
+    run = open_network(Path("finder.onnx"), shape, among=[fast, breaks, opens])
+    np.testing.assert_array_equal(run(zeros)[0], zeros + 1)
+    with pytest.raises(EngineUnavailable, match=r"no engine opens finder.onnx: breaks: a broken build$"):
+        open_network(Path("finder.onnx"), shape, among=[fast, breaks])
+
+
+def test_one_engine_is_had_by_its_name_without_a_probe() -> None:
+    assert engine_class("onnxruntime").name == "onnxruntime"
+    with pytest.raises(EngineUnavailable, match="no engine called nonsense"):
+        engine_class("nonsense")
