@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from stream_guard import __version__
-from stream_guard.cli import demo, doctor, engines, evaluate, models, obs, score, serve, sessions, train
+from stream_guard.cli import bench, demo, doctor, engines, evaluate, models, obs, score, serve, sessions, train
 
 __all__ = ["app", "main"]
 
@@ -38,6 +38,7 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.add_typer(models.app)
 app.add_typer(engines.app)
+app.add_typer(bench.app)
 app.add_typer(sessions.app)
 app.add_typer(obs.app)
 
