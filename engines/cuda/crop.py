@@ -135,6 +135,4 @@ def batch_bytes(kind: BatchKind, size: int, faces: int) -> int:
         size: side of a crop in pixels.
         faces: how many.
     """
-    return (
-        faces * 3 * size * size * {BatchKind.UINT8_NHWC: 1, BatchKind.FLOAT_NCHW: 4, BatchKind.HALF_NCHW: 2}[kind]
-    )
+    return faces * 3 * size * size * kind.item_bytes

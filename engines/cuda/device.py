@@ -6,19 +6,17 @@ primary one, which other libraries of the process (PyTorch, TensorRT) share.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from engines.cuda import driver
 from engines.cuda.guard import Guard
 from engines.cuda.library import MIN_CAPABILITY, count_devices, load_library
-from engines.cuda.work import Graph, Kernel, Stopwatch
+from engines.cuda.memory import Memory, check_copy
+from engines.cuda.work import Graph, Kernel, Stopwatch, captured
 from stream_guard.errors import EngineError, EngineUnavailable
 from stream_guard.inference.shapes import one_line
 
@@ -28,19 +26,6 @@ _log = logging.getLogger(__name__)
 
 _NON_BLOCKING = 1
 """CU_STREAM_NON_BLOCKING: does not wait for work that others put on the default stream."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Memory:
-    """A piece of device memory; freed with its `Device`.
-
-    Attributes:
-        address: what kernels and TensorRT take; aligned to 256 bytes.
-        size: in bytes.
-    """
-
-    address: int
-    size: int
 
 
 class Device:
@@ -142,7 +127,7 @@ class Device:
         Raises:
             EngineError: it does not fit, or the copy failed.
         """
-        _check_copy(source, target)
+        check_copy(source, target)
         with self._guard.doing("copying to the GPU"):
             self._cuda.memcpy_htod_async(target.address, source, self._guard.stream)
 
@@ -156,7 +141,7 @@ class Device:
         Raises:
             EngineError: it does not fit, or the copy failed.
         """
-        _check_copy(target, source)
+        check_copy(target, source)
         with self._guard.doing("copying from the GPU"):
             self._cuda.memcpy_dtoh_async(target, source.address, self._guard.stream)
 
@@ -208,17 +193,7 @@ class Device:
             EngineError: ``work`` does something that cannot be captured.
         """
         with self._guard.doing("capturing a CUDA graph"):
-            driver.begin_capture(self.stream)
-            self._guard.capturing = True
-            try:
-                work()
-            except BaseException:
-                with contextlib.suppress(EngineError):  # what went wrong first is what to tell
-                    driver.end_capture(self.stream, keep=False)
-                raise
-            finally:
-                self._guard.capturing = False
-            graph = Graph(self._guard, driver.end_capture(self.stream))
+            graph = captured(self._guard, work)
             self._work.append(graph)
             return graph
 
@@ -252,8 +227,3 @@ class Device:
 
     def _forget_stream(self) -> None:
         self._guard.stream, self.stream = None, 0
-
-
-def _check_copy(array: NDArray[Any], memory: Memory) -> None:
-    if not array.flags.c_contiguous or array.nbytes > memory.size:
-        raise EngineError(f"a copy of {array.nbytes} contiguous bytes, not into or out of {memory.size}")

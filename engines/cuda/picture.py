@@ -30,6 +30,9 @@ CUT = np.dtype(
 )
 """One face to cut out: the struct ``Cut`` of ``crop.h``."""
 
+_MOST_SAMPLES = 512
+"""A side, for one pixel: far more than any picture needs, and not yet so many that the GPU seems to hang."""
+
 
 class Layout(IntEnum):
     """How a picture lies in memory, 8 bits a sample."""
@@ -80,7 +83,8 @@ def describe(picture: Picture, matrix: NDArray[np.float64]) -> NDArray[Any]:
         matrix: float64, (2, 3), picture to crop.
 
     Raises:
-        EngineError: the picture is not what its layout says, or the matrix has no inverse.
+        EngineError: the picture is not what its layout says, or the matrix has no inverse
+            or shrinks too much.
     """
     planes = picture.layout.planes
     if len(picture.planes) != planes or len(picture.pitches) != planes or min(picture.width, picture.height) < 1:
@@ -88,8 +92,10 @@ def describe(picture: Picture, matrix: NDArray[np.float64]) -> NDArray[Any]:
     scale = float(matrix[0, 0])
     linear = matrix[:, :2].astype(np.float64)
     determinant = float(linear[0, 0] * linear[1, 1] - linear[0, 1] * linear[1, 0])
-    if not scale > 0 or not math.isfinite(determinant) or determinant == 0:
+    if not scale > 0 or not np.isfinite(matrix).all() or determinant == 0:
         raise EngineError("a crop's matrix is upright, finite and has an inverse")
+    if scale < 0.5 / _MOST_SAMPLES:
+        raise EngineError(f"a face can be shrunk to one in {2 * _MOST_SAMPLES}, not to {scale:.1e}")
     times = math.ceil(0.5 / scale) if scale < 0.5 else 1
     inverse = np.array([[linear[1, 1], -linear[0, 1]], [-linear[1, 0], linear[0, 0]]]) / (determinant * times)
     shift = inverse @ (matrix[:, 2] * times + (times - 1) / 2)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from engines.cuda import driver
 from engines.cuda.guard import Guard
+from stream_guard.errors import EngineError
 
-__all__ = ["Graph", "Kernel", "Stopwatch"]
+__all__ = ["Graph", "Kernel", "Stopwatch", "captured"]
 
 
 class Kernel:
@@ -90,3 +93,27 @@ class Stopwatch:
     def free(self) -> None:
         """Let the events go; its device does so in any case."""
         self._began = self._ended = None
+
+
+def captured(guard: Guard, work: Callable[[], None]) -> Graph:
+    """Return what ``work`` puts on the stream as a graph; see `Device.capture`.
+
+    Args:
+        guard: of the device whose stream it is.
+        work: is called once.
+
+    Raises:
+        EngineError: it does something that cannot be captured.
+    """
+    stream = int(guard.stream.handle)
+    driver.begin_capture(stream)
+    guard.capturing = True
+    try:
+        work()
+    except BaseException:
+        with contextlib.suppress(EngineError):  # what went wrong first is what to tell
+            driver.end_capture(stream, keep=False)
+        raise
+    finally:
+        guard.capturing = False
+    return Graph(guard, driver.end_capture(stream))

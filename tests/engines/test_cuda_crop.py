@@ -212,11 +212,17 @@ def test_any_crop_is_within_one_of_the_cpu(
         np.array([[-1.0, 0, 0], [0, 1, 0]]),
         np.array([[np.nan, 0, 0], [0, 1, 0]]),
         np.array([[1.0, 0, 0], [0, np.inf, 0]]),
+        np.array([[1.0, 0, np.nan], [0, 1, 0]]),
     ],
 )
 def test_a_matrix_that_says_nothing_is_refused(crop: HostCrop, matrix: NDArray[np.float64]) -> None:
     with pytest.raises(EngineError, match="matrix"):
         crop([(rgb_picture(noise(0, 8, 8, 3)), matrix)], size=8)
+
+
+def test_a_face_can_be_too_large(crop: HostCrop) -> None:
+    with pytest.raises(EngineError, match=r"shrunk to one in 1024, not to 5\.0e-04"):
+        crop([(rgb_picture(noise(0, 8, 8, 3)), np.eye(2, 3) * 5e-4)], size=8)
 
 
 def test_a_picture_must_have_its_layouts_planes(crop: HostCrop) -> None:

@@ -195,5 +195,5 @@ def test_asking_does_not_import_pytorch_where_there_is_no_gpu() -> None:
 
 def test_an_installation_that_is_broken_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "engines.torch.network", None)  # as where PyTorch's libraries do not load
-    with pytest.raises(EngineUnavailable, match="^torch does not load: "):
+    with pytest.raises(EngineUnavailable, match=r"^torch does not load: "):
         TorchEngine().load(*make_model(tmp_path), EngineOptions())
