@@ -69,7 +69,7 @@ function hide(id, hidden, text) {
 }
 
 function drawServer() {
-  const { server, engine, device, passed_over: passedOver, model, budget_ms: budget, promise } = guard.hello;
+  const { server, engine, device, passed_over: passedOver = [], model, budget_ms: budget, promise } = guard.hello;
   const facts = [["Server", server], ["Engine", engine ? `${engine} on ${device}` : "none is left"], ["Model", `${model.name} ${model.version}`],
     ["Smallest face", `${model.min_face_px} px`], ["Budget", `${budget} ms a frame`]];
   byId("server").replaceChildren(...facts.map(([name, value]) => {

@@ -212,3 +212,16 @@ async def test_an_engine_that_does_not_load_says_so_and_leaves_nothing(raised: E
     await until(lambda: not [thread for thread in threading.enumerate() if thread.ident in engine.threads])
     with pytest.raises(EngineError, match="does not run"):
         await worker.infer(grey(1))
+
+
+async def test_a_lone_batch_reaches_the_engine_without_a_copy() -> None:
+    seen: list[NDArray[np.uint8]] = []
+
+    def look(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        seen.append(batch)
+        return brightness(batch)
+
+    batch = grey(1, 2)
+    async with worker_for(ScriptedEngine(look)) as worker:
+        await worker.infer(batch)
+    assert np.shares_memory(seen[0], batch)
