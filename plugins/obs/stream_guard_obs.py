@@ -590,7 +590,11 @@ def note_on(face: Face, faces: Tuple[Face, ...]) -> str:
     if len(faces) > 1:
         counts = [(sum(one.state == state for one in faces), state) for state in URGENCY]
         return "%d faces: %s" % (len(faces), ", ".join("%d %s" % (n, COUNTED[state]) for n, state in counts if n))
-    return "authenticity; no proof of identity" if face.state == "authentic" else "authenticity"
+    return {
+        "authentic": "authenticity; no proof of identity",
+        "suspicious": "authenticity; the evidence is mixed",
+        "synthetic": "authenticity; check another way who this is",
+    }.get(face.state, "")
 
 
 class FaceMap:
@@ -806,7 +810,7 @@ def paint(look: Look, options: Options, layout: Layout, map_path: str) -> Dict[s
 
     return {
         "panel": {
-            "color": (0xD8000000 if look.visible else 0) | abgr(16, 20, 26, 0),
+            "color": (0xF0000000 if look.visible else 0) | abgr(16, 20, 26, 0),
             "width": layout.width,
             "height": layout.height,
         },
@@ -1341,8 +1345,8 @@ def add_alarm_fields(props: Any) -> None:
             "alarm_on",
             "Raised at",
             [
-                ("likely synthetic, as the server decides", "synthetic"),
-                ("suspicious: sooner, more often", "suspicious"),
+                ("likely synthetic", "synthetic"),
+                ("suspicious or worse", "suspicious"),
             ],
         ),
         "Likely synthetic: the server aims at one false alarm an hour and face, or at what "

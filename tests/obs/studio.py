@@ -39,7 +39,7 @@ SceneCollectionFile=test
 
 [BasicWindow]
 SysTrayEnabled=false
-PreviewEnabled=false
+PreviewEnabled={preview}
 
 [OBSWebSocket]
 FirstLoad=false
@@ -95,12 +95,22 @@ class Studio:
         self._process: subprocess.Popen[bytes] | None = None
         self._config = home / ".config" / "obs-studio"
 
-    def prepare(self, *, scenes: tuple[str, ...] = ("Scene",), settings: dict[str, Any] | None = None) -> None:
-        """Write a profile and a scene collection; ``settings`` lists the script in it."""
+    def prepare(
+        self, *, scenes: tuple[str, ...] = ("Call", "Safe"), settings: dict[str, Any] | None, preview: bool = False
+    ) -> None:
+        """Write a profile and a scene collection.
+
+        Args:
+            scenes: empty ones; the first is on air.
+            settings: of the script; None leaves it out.
+            preview: show the picture in OBS's window, which costs as much as all else.
+        """
         profile, collections = self._config / "basic" / "profiles" / "test", self._config / "basic" / "scenes"
         for folder in (profile, collections, self.home / "run"):
             folder.mkdir(parents=True, exist_ok=True)
-        (self._config / "global.ini").write_text(_GLOBAL.format(port=self.port, password=PASSWORD))
+        (self._config / "global.ini").write_text(
+            _GLOBAL.format(port=self.port, password=PASSWORD, preview=str(preview).lower())
+        )
         (profile / "basic.ini").write_text(
             _PROFILE.format(recordings=self.home, width=SIZE[0], height=SIZE[1]), encoding="utf-8"
         )
@@ -196,7 +206,7 @@ class Studio:
         if self._process.poll() is not None:
             raise AssertionError(f"OBS ended at once:\n{(self.home / 'output.txt').read_text()[-3000:]}")
         with contextlib.suppress(OSError, obsws_python.error.OBSSDKError):
-            return obsws_python.ReqClient(host="127.0.0.1", port=self.port, password=PASSWORD, timeout=5)
+            return obsws_python.ReqClient(host="127.0.0.1", port=self.port, password=PASSWORD, timeout=20)
         return None
 
 

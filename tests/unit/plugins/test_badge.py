@@ -32,8 +32,8 @@ def test_the_badge_is_one_item_with_all_parts(stage: Stage) -> None:
     ("state", "headline", "note", "colour"),
     [
         ("authentic", "Looks authentic  93 %", "authenticity; no proof of identity", GREEN),
-        ("suspicious", "Suspicious  40 %", "authenticity", ORANGE),
-        ("synthetic", "Likely synthetic  4 %", "authenticity", RED),
+        ("suspicious", "Suspicious  40 %", "authenticity; the evidence is mixed", ORANGE),
+        ("synthetic", "Likely synthetic  4 %", "authenticity; check another way who this is", RED),
         ("cannot_judge", "Cannot judge", "Face too small: pin or enlarge", GREY),
         ("a_new_state", "A new state", "Face too small: pin or enlarge", GREY),
     ],
