@@ -16,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.bench.mark import MODULUS
-from stream_guard.bench.receiver import ScoredFrame
-from stream_guard.bench.run import Record, Session
-from stream_guard.bench.sender import Sent
+from stream_guard.bench.record import Record, ScoredFrame, Sent, Session
 from stream_guard.clock import ms
 
 __all__ = ["STAGES", "Flight", "figures", "flights", "percentiles", "within"]

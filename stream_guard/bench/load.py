@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stream_guard.bench.latency import flights, percentiles
-from stream_guard.bench.run import Record, play
+from stream_guard.bench.record import Record
+from stream_guard.bench.run import play
 from stream_guard.bench.sender import Plan
 from stream_guard.clock import ms
 

@@ -35,10 +35,10 @@ def check_size(width: int, height: int) -> None:
     """Refuse a frame size the strip does not fit into.
 
     Raises:
-        ConfigError: the strip would cover more than an eighth of the frame's height, or there is no room.
+        ConfigError: the strip would cover more than a sixth of the frame's height, or there is no room.
     """
-    if width < _SQUARE or height < _SQUARE or _grid(height, width)[0] * _SQUARE * 8 > height:
-        raise ConfigError(f"{width}x{height} is too small for the benchmark's mark: 208x256 is the least")
+    if width < _SQUARE or height < _SQUARE or _grid(height, width)[0] * _SQUARE * 6 > height:
+        raise ConfigError(f"{width}x{height} is too small for the benchmark's mark: 208x192 is the least")
 
 
 def draw(luma: NDArray[np.uint8], number: int) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from aiortc import RTCRtpReceiver
@@ -24,46 +24,16 @@ from av import VideoFrame
 
 from stream_guard.app import Service
 from stream_guard.bench import mark
+from stream_guard.bench.record import Decoded, ScoredFrame
 from stream_guard.budget.plan import DropCause
 from stream_guard.clock import MonotonicClock
 from stream_guard.config import Config
 from stream_guard.errors import StreamGuardError
-from stream_guard.frame import Frame
 from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, Stage
 
-__all__ = ["Decoded", "ScoredFrame", "main"]
+__all__ = ["main"]
 
 _CLOCK = MonotonicClock()
-
-
-@dataclass(slots=True)
-class ScoredFrame:
-    """One frame that was scored.
-
-    Attributes:
-        sequence: its number in the session, as the scores message has it.
-        number: read off it; None where it could not be.
-        arrived_ns: when it had been decoded and reached the pipeline.
-        scored_ns: when its scores stood.
-        faces: that were scored on it.
-        stages: nanoseconds by stage.
-    """
-
-    sequence: int
-    number: int | None
-    arrived_ns: int
-    scored_ns: int
-    faces: int
-    stages: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Decoded:
-    """One frame that was decoded: its number, and when that began and ended."""
-
-    number: int | None
-    began_ns: int
-    ended_ns: int
 
 
 class _Notebook(Observer):
@@ -71,13 +41,9 @@ class _Notebook(Observer):
 
     def __init__(self) -> None:
         self.scored: dict[str, list[ScoredFrame]] = defaultdict(list)
-        self.received: Counter[str] = Counter()
         self.dropped: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
         self.admitted: dict[str, list[int]] = defaultdict(list)
         self._now: dict[str, dict[str, int]] = defaultdict(dict)
-
-    def frame_received(self, session: SessionInfo, frame: Frame, missed: int = 0) -> None:
-        self.received[session.id] += 1 + missed
 
     def frame_dropped(self, session: SessionInfo, cause: DropCause, count: int = 1) -> None:
         self.dropped[session.id].append((_CLOCK.now_ns(), cause.value, count))
@@ -143,7 +109,6 @@ async def _receive(settings: dict[str, Any], *, detail: bool) -> None:
         _tell(
             event="received",
             scored={session: [asdict(one) for one in frames] for session, frames in notebook.scored.items()},
-            received=notebook.received,
             admitted=notebook.admitted,
             dropped=notebook.dropped,
             packets=list(tap.packets.items()),

@@ -13,12 +13,12 @@ from typing import Any
 
 from stream_guard import client
 from stream_guard.bench.processes import Usage, measure
-from stream_guard.bench.receiver import Decoded, ScoredFrame
-from stream_guard.bench.sender import Plan, Sent
+from stream_guard.bench.record import Decoded, Record, ScoredFrame, Sent, Session
+from stream_guard.bench.sender import Plan
 from stream_guard.clock import NS_PER_S, MonotonicClock
 from stream_guard.errors import StreamGuardError
 
-__all__ = ["Record", "Session", "play"]
+__all__ = ["play"]
 
 _CLOCK = MonotonicClock()
 
@@ -31,60 +31,15 @@ _LINE_LIMIT = 1 << 28
 """Bytes of one JSON line: a process tells all it saw in one."""
 
 
-@dataclass(slots=True)
-class Session:
-    """What is known of one session's frames.
-
-    Attributes:
-        sent: every picture.
-        scored: every frame that was scored.
-        told_ns: when the client had the scores, by the frame's sequence.
-        received: frames that reached the pipeline, those passed over included.
-        admitted_ns: when frames were given work to do.
-        dropped: when, why, how many.
-    """
-
-    sent: list[Sent]
-    scored: list[ScoredFrame]
-    told_ns: dict[int, int]
-    received: int
-    admitted_ns: list[int]
-    dropped: list[tuple[int, str, int]]
-
-
-@dataclass(slots=True)
-class Record:
-    """One run.
-
-    Attributes:
-        engine, model: what scored: the engine's name and the model's version.
-        ready_s: from the server's start to the first connection it takes.
-        sessions: by the server's name for them, in the order in which they began.
-        packets: when the newest packet of an RTP time stamp came in; of a run of one session.
-        decoded: every decoded frame; of a run of one session.
-        began_ns, ended_ns: of the time that counts, after the warm-up.
-        server, sender: what their processes used in that time, children included.
-    """
-
-    engine: str
-    model: str
-    ready_s: float
-    sessions: dict[str, Session]
-    packets: dict[int, int]
-    decoded: list[Decoded]
-    began_ns: int
-    ended_ns: int
-    server: Usage
-    sender: Usage
-
-    @property
-    def seconds(self) -> float:
-        """How long it counted."""
-        return (self.ended_ns - self.began_ns) / NS_PER_S
-
-
 Heard = dict[tuple[str, int], int]
 """(Session, frame) to when the client had its scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    at_ns: int
+    server: Usage
+    sender: Usage
 
 
 async def play(
@@ -125,9 +80,9 @@ async def play(
                 names = [str((await _line(sender, "session"))["session"]) for _ in range(plan.sessions)]
                 await _wait(warm_up_s, 0.0, tick)
                 async with beside(url) if beside is not None else _nothing():
-                    begin, server_before, sender_before = _CLOCK.now_ns(), measure(server.pid), measure(sender.pid)
+                    before = await asyncio.to_thread(_look, server.pid, sender.pid)
                     await _wait(seconds, warm_up_s, tick)
-                    end, server_after, sender_after = _CLOCK.now_ns(), measure(server.pid), measure(sender.pid)
+                    after = await asyncio.to_thread(_look, server.pid, sender.pid)
                 await asyncio.sleep(_GRACE_S)
                 sent = (await _ask(sender, "sent"))["sessions"]
             if watching.done():
@@ -143,11 +98,15 @@ async def play(
         sessions={name: _session(name, sent, told, heard) for name in names},
         packets={int(stamp): int(at_ns) for stamp, at_ns in told["packets"]},
         decoded=[Decoded(**one) for one in told["decoded"]],
-        began_ns=begin,
-        ended_ns=end,
-        server=server_after - server_before,
-        sender=sender_after - sender_before,
+        began_ns=before.at_ns,
+        ended_ns=after.at_ns,
+        server=after.server - before.server,
+        sender=after.sender - before.sender,
     )
+
+
+def _look(server: int, sender: int) -> _Moment:
+    return _Moment(_CLOCK.now_ns(), measure(server), measure(sender))
 
 
 def _session(name: str, sent: dict[str, Any], told: dict[str, Any], heard: Heard) -> Session:
@@ -155,7 +114,6 @@ def _session(name: str, sent: dict[str, Any], told: dict[str, Any], heard: Heard
         sent=[Sent(**one) for one in sent[name]],
         scored=[ScoredFrame(**one) for one in told["scored"].get(name, [])],
         told_ns={frame: at_ns for (session, frame), at_ns in heard.items() if session == name},
-        received=told["received"].get(name, 0),
         admitted_ns=told["admitted"].get(name, []),
         dropped=[(at_ns, cause, count) for at_ns, cause, count in told["dropped"].get(name, [])],
     )

@@ -25,12 +25,13 @@ from aiortc.rtp import is_rtcp
 from av import Packet, VideoFrame
 
 from stream_guard.bench import clip
+from stream_guard.bench.record import Sent
 from stream_guard.bench.relay import Impairment, Relay
 from stream_guard.clock import MonotonicClock
 from stream_guard.errors import StreamGuardError
 from stream_guard.testing.peers import WhipSender
 
-__all__ = ["Plan", "Sent", "main"]
+__all__ = ["Plan", "main"]
 
 Picture: TypeAlias = "VideoFrame | Packet[Any]"
 
@@ -67,23 +68,6 @@ class Plan:
         fields["shape"] = clip.Shape(**fields["shape"])
         fields["impairment"] = Impairment(**fields["impairment"])
         return cls(**fields)
-
-
-@dataclass(slots=True)
-class Sent:
-    """One picture of one session.
-
-    Attributes:
-        number: drawn into it.
-        captured_ns: when it was handed to the encoder.
-        rtp: its RTP time stamp; None where no packet of it was sent.
-        sent_ns: when the last of its packets was first sent.
-    """
-
-    number: int
-    captured_ns: int
-    rtp: int | None = None
-    sent_ns: int | None = None
 
 
 class _Track(MediaStreamTrack):

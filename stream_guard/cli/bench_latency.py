@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from stream_guard.bench.run import Record
+    from stream_guard.bench.record import Record
     from stream_guard.bench.sender import Plan
 
 __all__ = ["latency"]
