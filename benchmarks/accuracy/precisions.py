@@ -122,6 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="labelled clips, as stream-guard evaluate takes")
     parser.add_argument("--model", type=Path, help="ONNX file; the shipped one otherwise")
     parser.add_argument("--int8", type=Path, help="the same model, quantised: stream-guard models quantise")
+    parser.add_argument("--engines", help="names, by commas; all otherwise. ONNX Runtime is always compared with")
     parser.add_argument("--frames", type=int, default=24, help="looked at in each clip")
     parser.add_argument("--rounds", type=int, default=40, help="turns in which the engines are timed")
     parser.add_argument("--landmarker", type=Path, help="MediaPipe's face_landmarker.task, if not the fetched one")
@@ -142,7 +143,7 @@ def _measure(options: argparse.Namespace) -> None:
     with console.status("looking for the clips' faces"):
         crops = _crops(options, manifest)
     with ExitStack() as stack, Progress(console=console, transient=True) as progress:
-        engines = _engines(stack, console, (onnx, manifest), quantised)
+        engines = _engines(stack, console, options.engines, (onnx, manifest), quantised)
         scoring = progress.add_task("score", total=len(engines) * len(crops))
         scores, logits = {}, {}
         for name, engine in engines.items():
@@ -196,7 +197,11 @@ def _crops(options: argparse.Namespace, manifest: Manifest) -> Crops:
 
 
 def _engines(
-    stack: ExitStack, console: Console, plain: tuple[Path, Manifest], quantised: tuple[Path, Manifest] | None
+    stack: ExitStack,
+    console: Console,
+    names: str | None,
+    plain: tuple[Path, Manifest],
+    quantised: tuple[Path, Manifest] | None,
 ) -> dict[str, Engine]:
     """Load every engine in every precision it has; say why where it has not."""
     wanted: list[tuple[Precision, tuple[Path, Manifest]]] = [(precision, plain) for precision in _FLOATS]
@@ -204,6 +209,8 @@ def _engines(
         wanted.append(("int8", quantised))
     engines = {}
     for row in candidates():
+        if names and row.name not in {"onnxruntime", *names.split(",")}:
+            continue
         if not row.probe.available:
             console.print(f"without {row.name}: {row.probe.reason}", markup=False)
             continue

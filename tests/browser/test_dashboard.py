@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.async_api import Locator, Page, expect
 
 from stream_guard.face import Reason
+from stream_guard.protocol.messages import Engine, EngineFailure
 from stream_guard.scoring.observation import EventKind, State
 from tests.browser.conftest import HELLO, Site
 from tests.browser.examples import AUTHENTIC, SYNTHETIC, event, face, gallery, scores, session, stats
@@ -47,6 +48,17 @@ async def test_hello_says_what_runs(site: Site, page: Page) -> None:
         await expect(facts).to_contain_text(words)
     await expect(page.locator("#promise")).to_have_text("Measured: 0.4 false alarms an hour")
     await expect(page.get_by_text("No session yet.")).to_be_visible()
+
+
+async def test_an_engine_that_takes_over_is_shown_with_the_reason(site: Site, page: Page) -> None:
+    await open_dashboard(site, page)
+    facts = page.get_by_label("Server", exact=True)
+    failure = EngineFailure(name="tensorrt", reason="the GPU has <b>fallen</b> off the bus")
+    await site.say(Engine(engine="openvino", device="cpu", passed_over=(failure,)))
+    await expect(facts).to_contain_text("openvino on cpu")
+    await expect(facts).to_contain_text("not tensorrt: the GPU has <b>fallen</b> off the bus")
+    await site.say(Engine(engine="", device="", passed_over=(failure,)))
+    await expect(facts).to_contain_text("none is left")
 
 
 async def test_every_number_of_the_wire_is_there(site: Site, page: Page) -> None:
