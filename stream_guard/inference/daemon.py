@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 __all__ = ["DaemonThread"]
@@ -27,7 +28,7 @@ class DaemonThread(Executor):
         Args:
             name: of the thread, as debuggers show it.
         """
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._ended = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -46,16 +47,7 @@ class DaemonThread(Executor):
         if self._ended:
             raise RuntimeError("the thread has been told to end")
         future: Future[T] = Future()
-
-        def job() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except BaseException as error:
-                future.set_exception(error)
-
-        self._jobs.put(job)
+        self._jobs.put((future, partial(fn, *args, **kwargs)))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -68,14 +60,21 @@ class DaemonThread(Executor):
         self._ended = True
         while cancel_futures:
             try:
-                self._jobs.get_nowait()
+                job = self._jobs.get_nowait()
             except queue.Empty:
                 break
+            if job is not None:
+                job[0].cancel()
         self._jobs.put(None)
         if wait:
             self._thread.join()
 
-    def _work(self) -> Any:
+    def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
-            del job  # or the last call's arguments live until the next one
+            future, call = job
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(call())
+                except BaseException as error:  # it is the caller's, whatever it is
+                    future.set_exception(error)
+            del job, future, call  # or the last call's arguments live until the next one
