@@ -100,8 +100,10 @@ class CudaRunner:
         return [answer.numpy()[:faces].copy() for answer in at.answers]
 
     def close(self) -> None:
-        """Free the graphs and their memory."""
+        """Free the graphs, and give their memory back: the next engine may need it."""
         self._sizes = {}
+        with contextlib.suppress(Exception):  # a lost GPU gives nothing back
+            torch.cuda.empty_cache()
 
     def _prepared(self, count: int, size: int) -> _Size:
         faces = torch.zeros((count, size, size, 3), dtype=torch.uint8, pin_memory=True)

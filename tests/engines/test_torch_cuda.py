@@ -127,3 +127,15 @@ def test_what_fails_on_the_gpu_is_told_in_one_line(
         running.run(faces(1, SIZE))
     assert type(caught.value) is wanted
     assert "\n" not in str(caught.value)
+
+
+def test_closing_gives_the_memory_back_and_is_quiet_on_a_lost_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, emptied = runner(max_batch=1), []
+
+    def empty() -> None:
+        emptied.append(True)
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", empty)
+    running.close()
+    assert emptied
