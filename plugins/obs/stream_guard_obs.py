@@ -1150,8 +1150,8 @@ class Plugin:
 
         OBS has no such call for scripts. Switching scenes from a timer freezes OBS: it waits for the user
         interface, which tells every script of the switch and waits for Python, which the timer holds
-        (https://github.com/obsproject/obs-studio/issues/7516). Asking OBS to save waits for nothing, and OBS then
-        calls ``script_save`` where we want to be.
+        (https://github.com/obsproject/obs-studio/issues/7516; OBS 29 froze at the first alarm when this was tried).
+        Asking OBS to save waits for nothing, and OBS then calls ``script_save`` where we want to be.
         """
         if job not in self._jobs:
             self._jobs.append(job)
