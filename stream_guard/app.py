@@ -105,7 +105,9 @@ class Runtime:
                 self._engines,
                 path,
                 self.manifest,
-                options=EngineOptions(threads=config.threads, max_batch=config.max_faces),
+                options=EngineOptions(
+                    threads=config.threads, max_batch=config.max_faces, precision=config.precision
+                ),
                 insist=config.engine != "auto",
                 changed=self._engine_changed,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -49,6 +49,7 @@ class Config(BaseModel):
     origins: tuple[str, ...] = Field((), description="further web origins that may reach the server")
     sources: tuple[str, ...] = Field((), description="URLs to pull from the start")
     engine: str = Field("auto", description="inference engine")
+    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = Field("auto", description="what it computes in")
     model: Path | None = Field(None, description="a model of your own; its manifest lies beside it")
     threads: int = Field(0, ge=0, le=256, description="CPU threads for inference; 0 lets the engine decide")
     budget_ms: float = Field(33.0, ge=1, le=10_000, description="latency budget of a frame")

@@ -24,6 +24,7 @@ def score(
         Path | None, typer.Option(help="Write an HTML page with time lines, and each face at its lowest.")
     ] = None,
     engine: Annotated[str, typer.Option(help="Inference engine; see `stream-guard engines list`.")] = "auto",
+    precision: Annotated[str, typer.Option(help="What it computes in: auto, fp32, fp16, bf16 or int8.")] = "auto",
     model: Annotated[Path | None, typer.Option(help="ONNX file of your own, its manifest beside it.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads for inference; 0 lets the engine decide.")] = 0,
     every: Annotated[int, typer.Option(min=1, help="Look at every n-th frame only.")] = 1,
@@ -42,6 +43,7 @@ def score(
     with one_line():
         config = Config.make(
             engine=engine,
+            precision=precision,
             model=model,
             threads=threads,
             max_faces=max_faces,

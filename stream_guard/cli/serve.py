@@ -20,6 +20,7 @@ def serve(
         list[str] | None, typer.Option(help="URL to pull from the start; may be given several times.")
     ] = None,
     engine: Annotated[str, typer.Option(help="Inference engine; see `stream-guard engines list`.")] = "auto",
+    precision: Annotated[str, typer.Option(help="What it computes in: auto, fp32, fp16, bf16 or int8.")] = "auto",
     model: Annotated[Path | None, typer.Option(help="ONNX file of your own, its manifest beside it.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads for inference; 0 lets the engine decide.")] = 0,
     budget_ms: Annotated[float, typer.Option(help="Latency budget of a frame, in milliseconds.")] = 33.0,
@@ -87,6 +88,7 @@ def serve(
             origins=tuple(allow_origin or ()),
             sources=tuple(source or ()),
             engine=engine,
+            precision=precision,
             model=model,
             threads=threads,
             budget_ms=budget_ms,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from stream_guard.errors import EngineError, EngineUnavailable
@@ -88,7 +89,7 @@ class Succession:
         failures: list[EngineError] = []
         while self._left:
             try:
-                return await self._load(self._left.popleft())
+                return await self._load(self._left.popleft(), self._options)
             except EngineError as error:
                 failures.append(error)
                 if only_first:
@@ -108,7 +109,8 @@ class Succession:
         await self._give_up(self.current, reason)
         while self._left:
             try:
-                return await self._load(self._left.popleft())
+                # What was asked for may be what only the first can do; those that take over choose for themselves.
+                return await self._load(self._left.popleft(), replace(self._options, precision="auto"))
             except EngineError:
                 continue
         raise EngineError(f"no engine is left: {self.standing.reasons}") from reason
@@ -119,8 +121,8 @@ class Succession:
         if current is not None:
             await self._put_away(current)
 
-    async def _load(self, make_engine: Callable[[], Engine]) -> None:
-        self._current = thread = EngineThread(make_engine, self._model, self._manifest, self._options)
+    async def _load(self, make_engine: Callable[[], Engine], options: EngineOptions) -> None:
+        self._current = thread = EngineThread(make_engine, self._model, self._manifest, options)
         try:
             await thread.load(within_s=self._load_patience_s)
         except EngineError as error:

@@ -14,9 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.errors import EngineError, EngineLost, EngineUnavailable
-from stream_guard.inference.engine import Engine
+from stream_guard.inference.engine import Engine, EngineOptions
 from stream_guard.inference.standing import PassedOver, Standing
 from stream_guard.inference.worker import InferenceWorker
+from stream_guard.models.manifest import Manifest
 from stream_guard.testing import loop
 from stream_guard.testing.engines import ScriptedEngine, brightness, make_manifest
 
@@ -196,6 +197,20 @@ async def test_a_successor_that_cannot_load_is_passed_over_too() -> None:
     async with worker_for(*engines) as worker:
         await worker.infer(grey(1))
         assert [one.name for one in worker.standing.passed_over] == ["gpu", "other-gpu"]
+        assert worker.standing.engine == "cpu"
+
+
+async def test_a_precision_that_only_the_first_offers_does_not_keep_the_next_from_taking_over() -> None:
+    class Picky(Cpu):
+        def load(self, model: Path, manifest: Manifest, options: EngineOptions) -> None:
+            if options.precision not in ("auto", "fp32"):
+                raise EngineUnavailable(f"no {options.precision}")
+            super().load(model, manifest, options)
+
+    engines = [lambda: Gpu(fail_on={0}, failure=LOST), Picky]
+    options = EngineOptions(precision="fp16")
+    async with InferenceWorker(engines, Path("m"), make_manifest(size=SIZE), options=options) as worker:
+        await worker.infer(grey(1))
         assert worker.standing.engine == "cpu"
 
 
