@@ -276,6 +276,7 @@ class Service:
             sessions=lambda: supervisor.sessions,
             stats=recorder.stats,
             stop=supervisor.stop,
+            trust=supervisor.trust,
             metrics=prometheus.text,
         )
         site = build_site(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stream_guard.budget.plan import DropCause, Plan, Skip
 from stream_guard.clock import NS_PER_S, Clock, seconds
 from stream_guard.errors import ConfigError, SourceEnded
+from stream_guard.evidence.route import Route
 from stream_guard.face import Reason
 from stream_guard.frame import Frame
 from stream_guard.pipeline.looker import Looked, Looker
@@ -48,6 +49,10 @@ class Scorer(Protocol):
 
     def tick(self, now_ns: int) -> Update:
         """Take note that time has passed without a frame."""
+        ...
+
+    def trust(self, face: int) -> bool:
+        """Take a face for real at somebody's word."""
         ...
 
 
@@ -99,6 +104,7 @@ class Pipeline:
         self._observers = tuple(observers)
         self._every = every
         self._mailbox: Mailbox[Frame] = Mailbox()
+        self._route = Route()
         self._began_ns = 0
         self._faces = 0
         self._closing: asyncio.Task[None] | None = None
@@ -137,6 +143,10 @@ class Pipeline:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
             await self._close()
+
+    def trust(self, face: int) -> bool:
+        """Take a face for real at somebody's word; see `stream_guard.scoring.session.Session.trust`."""
+        return self._scorer.trust(face)
 
     async def run(self) -> None:
         """Run to the end, telling the observers.
@@ -195,7 +205,11 @@ class Pipeline:
         if looked.judged:
             llrs = await self._infer(looked.batch)
             self._spent("infer", self._clock.now_ns() - asked_ns, faces=len(looked.judged))
-        update = self._scorer.receive(_observation(frame, at_ns, looked, llrs))
+        transport = self._source.transport()
+        rerouted = self._route.changed(
+            at_ns, codec=transport.codec, width=frame.width, height=frame.height, kbps=transport.kbps
+        )
+        update = self._scorer.receive(_observation(frame, at_ns, looked, llrs, rerouted=rerouted))
         self._faces = looked.tracked.measurable
         scored_ns = self._clock.now_ns()
         self._spent("convert", looked.convert_ns)
@@ -210,7 +224,7 @@ class Pipeline:
             scored_ns=scored_ns,
             update=update,
             plan=plan,
-            transport=self._source.transport(),
+            transport=transport,
         )
 
     def _place(self, frame: Frame) -> int:
@@ -248,7 +262,9 @@ class Pipeline:
             await asyncio.to_thread(self._looker.close)
 
 
-def _observation(frame: Frame, at_ns: int, looked: Looked, llrs: NDArray[np.float32]) -> Observation:
+def _observation(
+    frame: Frame, at_ns: int, looked: Looked, llrs: NDArray[np.float32], *, rerouted: bool
+) -> Observation:
     """Join what was tracked with what the model said."""
     said = {face.id: float(llr) for face, llr in zip(looked.judged, llrs, strict=True)}
     return Observation(
@@ -265,4 +281,5 @@ def _observation(frame: Frame, at_ns: int, looked: Looked, llrs: NDArray[np.floa
             for face in looked.tracked.faces
         ),
         cut=looked.tracked.cut,
+        rerouted=rerouted,
     )

@@ -98,6 +98,7 @@ class Supervisor:
         self._silence_s = silence_s
         self._numbers = itertools.count(1)
         self._running: dict[str, tuple[asyncio.Task[_End], Source]] = {}
+        self._pipelines: dict[str, Pipeline] = {}
         self._watches: set[asyncio.Task[None]] = set()
 
     @property
@@ -138,6 +139,11 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await source.close()  # its task may not even have begun
+
+    def trust(self, session: str, face: int) -> bool:
+        """Take a face for real at somebody's word; return whether there is one of which enough was seen."""
+        pipeline = self._pipelines.get(session)
+        return pipeline is not None and pipeline.trust(face)
 
     async def finished(self, session: str) -> None:
         """Wait until a session has ended by itself."""
@@ -207,6 +213,7 @@ class Supervisor:
         running: asyncio.Task[None] | None = None
         try:
             pipeline = self._make_pipeline(info, source, (state, *self._observers))
+            self._pipelines[info.id] = pipeline
             running = asyncio.create_task(pipeline.run(), name=f"pipeline {info.id}")
             if info.live:
                 await self._until_silent(running, state, patient=source.waits)
@@ -229,6 +236,7 @@ class Supervisor:
             log.exception("session %s failed", info.id)
             return _End("an internal error; see the log", again=False)
         finally:
+            self._pipelines.pop(info.id, None)
             if running is not None:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)

@@ -23,6 +23,7 @@ def health_routes(
     sessions: Callable[[], Sequence[str]],
     stats: Callable[[str], Stats | None],
     stop: Callable[[str], Awaitable[None]],
+    trust: Callable[[str, int], bool],
     metrics: Callable[[], bytes],
 ) -> list[Route]:
     """Return the routes.
@@ -32,6 +33,7 @@ def health_routes(
         sessions: ids of the running sessions.
         stats: the newest counts of one of them.
         stop: ends one of them.
+        trust: takes a face of one of them for real, at somebody's word; returns whether it could.
         metrics: Prometheus text format 0.0.4.
     """
 
@@ -56,6 +58,11 @@ def health_routes(
         await stop(session)
         return Response(status_code=204)
 
+    async def vouch(request: Request) -> Response:
+        if not trust(request.path_params["session"], request.path_params["face"]):
+            return PlainTextResponse("no such face, or too little was seen of it\n", 404)
+        return Response(status_code=204)
+
     async def scrape(request: Request) -> Response:
         return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -66,6 +73,7 @@ def health_routes(
         Route("/healthz", alive),
         Route("/api/sessions", listing),
         Route("/api/sessions/{session}", end, methods=["DELETE"]),
+        Route("/api/sessions/{session}/faces/{face:int}/trust", vouch, methods=["POST"]),
         Route("/api/schema.json", wire),
         Route("/metrics", scrape),
     ]

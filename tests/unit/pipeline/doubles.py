@@ -108,6 +108,9 @@ class Notes:
         self._stale = True
         return Update(events=(ScoreEvent(EventKind.STALE, at_ns=now_ns),))
 
+    def trust(self, face: int) -> bool:
+        return False
+
 
 class Witness(Observer):
     """Writes down everything it is told."""

@@ -12,7 +12,7 @@ from stream_guard.face import Reason
 from stream_guard.frame import Frame
 from stream_guard.pipeline.observers import SessionInfo
 from stream_guard.pipeline.pipeline import Pipeline
-from stream_guard.sources.base import Source
+from stream_guard.sources.base import Source, Transport
 
 from .doubles import CLOCK, FreeBudget, Notes, ScriptedSource, TwoFaces, Witness, looker
 
@@ -107,6 +107,18 @@ async def test_every_stage_is_timed_once_a_frame() -> None:
         assert witness.stages.count(stage) == 3
     assert ("track", 1) in budget.costs
     assert ("infer", 1) in budget.costs
+
+
+async def test_another_way_in_is_told_with_the_frame_it_begins_with() -> None:
+    class Renegotiated(ScriptedSource):
+        kinds = iter(("VP8", "VP8", "H264", "H264"))
+
+        def transport(self) -> Transport:
+            return Transport(codec=next(self.kinds))
+
+    notes = Notes()
+    await pipeline(Renegotiated(4, live=False), notes=notes).run()
+    assert [o.rerouted for o in notes.observations] == [False, False, True, False]
 
 
 async def test_silence_is_reported() -> None:
