@@ -1,0 +1,68 @@
+"""How often the real pipeline does each of its costly things for a frame: counted, never timed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream_guard.app import Runtime
+from stream_guard.bench import clip
+from stream_guard.config import Config
+from stream_guard.faces.finder import Finder
+from stream_guard.faces.landmarker import Landmarker
+from stream_guard.inference.worker import InferenceWorker
+from stream_guard.pipeline.observers import Scored, SessionInfo
+from stream_guard.sources import pyav
+from stream_guard.sources.registry import open_source
+
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
+
+FRAMES, FPS = 20, 10
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("work") / "call.mp4"
+    clip.make(path, clip.Shape(width=640, height=360, fps=FPS), seconds=FRAMES / FPS)
+    return path
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    counts: Counter[str] = Counter()
+
+    def count(holder: Any, name: str, amount: Callable[..., int] = lambda *_, **__: 1) -> None:
+        real = getattr(holder, name)
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            counts[name] += amount(*arguments, **named)
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(holder, name, counted)
+
+    count(pyav, "to_rgb")
+    count(Finder, "__call__")
+    count(Landmarker, "measure")
+    count(InferenceWorker, "infer", lambda worker, batch: len(batch))
+    return counts
+
+
+async def test_a_frame_is_converted_once_and_a_face_measured_and_judged_once(
+    call: Path, work: Counter[str]
+) -> None:
+    async with Runtime(Config.make(engine="onnxruntime")) as runtime:
+        source = open_source(str(call), clock=runtime.clock)
+        pipeline = runtime.pipeline(SessionInfo("c1", source.kind, source.name, live=False), source)
+        scored = [one async for one in pipeline.results() if isinstance(one, Scored)]
+    assert len(scored) == FRAMES
+    judged = sum(face.frame_score is not None for one in scored for face in one.update.faces)
+    assert judged >= FRAMES - 2, "the one face is there all the time"
+    assert work["to_rgb"] == FRAMES
+    assert work["measure"] <= FRAMES, "no second look where the first one found it"
+    assert judged <= work["infer"] <= work["measure"]
+    # Two looks a second, one at the beginning, and one where the first frame's face is seen again.
+    assert 1 <= work["__call__"] <= 2 * FRAMES / FPS + 2
