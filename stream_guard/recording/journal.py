@@ -263,8 +263,13 @@ class Journal:
             return item
         from stream_guard.recording.trace import crop  # brings OpenCV, which a journal alone does without
 
-        kept = writing.file.picture(f"{item.t:010.3f}s-face{item.face}.jpg", crop(item.frame.rgb(), item.box))
-        return Line(n=item.n, at=_now(), evidence=kept)
+        try:
+            jpeg = crop(item.frame.rgb(), item.box)
+        except Exception as error:  # pixels and boxes come from outside; the lines beside them must not suffer
+            log.warning("a face could not be cut out: %s", type(error).__name__)
+            jpeg = b""
+        name = f"{item.t:010.3f}s-face{item.face}.jpg"
+        return Line(n=item.n, at=_now(), evidence=writing.file.picture(name, jpeg) if jpeg else None)
 
     def _tell(self, failure: OSError | None, lost: int) -> None:
         """Say in the log when writing begins to fail, and when it works again."""

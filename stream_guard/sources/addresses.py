@@ -86,7 +86,7 @@ async def _addresses(host: str, port: int) -> list[ipaddress.IPv4Address | ipadd
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise SignallingError(403, f"the server sends us to {host[:100]}, which is not found") from None
-    return [ipaddress.ip_address(entry[4][0].partition("%")[0]) for entry in found]
+    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
 
 
 def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

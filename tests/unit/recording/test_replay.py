@@ -24,7 +24,7 @@ from stream_guard.recording.line import Header, Line
 from stream_guard.recording.replay import Replay
 from tests.unit.recording.journals import HELLO, event, replayed, scores
 
-pytestmark = pytest.mark.property
+pytestmark = [pytest.mark.property, pytest.mark.timeout(60)]
 
 HEADER = Header(session="c1", server="test", engine="e", model=HELLO.model)
 
