@@ -39,6 +39,9 @@ _CLOSE_LIMIT_S = 2.0
 _WAITING = 20_000
 """Lines and pictures of one session that may wait for a disk that does not take them; some 10 MB."""
 
+_ENDED = 64
+"""Sessions that have ended and wait for such a disk; beyond them the oldest are given up."""
+
 _PICTURES = 50
 """Pictures kept of one session."""
 
@@ -166,6 +169,8 @@ class Journal:
             if ended:
                 found.ended = True
                 self._ended.append(self._sessions.pop(message.session))
+                if self._failing:
+                    del self._ended[:-_ENDED]
 
     def keep_face(self, session: str, *, face: int, t: float, frame: Frame, box: Box) -> None:
         """Keep a picture of a face, if evidence is to be kept; no more than fifty a session.
@@ -225,20 +230,23 @@ class Journal:
             everything = [*ended, *self._sessions.values()]
         failure: OSError | None = None
         rotated = False
-        for writing in everything:
+        unwritten = []
+        for number, writing in enumerate(everything):
             before = writing.file.rotated
+            over = number < len(ended)  # others may end meanwhile, and have more to say
             try:
                 self._write(writing)
             except OSError as error:
                 failure = error
-                if writing.ended:
-                    with self._lock:
-                        self._ended.append(writing)
+                if over:
+                    unwritten.append(writing)
                 continue
             rotated |= writing.file.rotated > before
-            if writing.ended:
+            if over:
                 writing.file.close()
-        self._tell(failure, sum(writing.lost for writing in everything))
+        with self._lock:
+            self._ended = [*unwritten, *self._ended][-_ENDED:]
+        self._tell(failure, everything)
         return rotated
 
     def _write(self, writing: _Writing) -> None:
@@ -271,7 +279,7 @@ class Journal:
         name = f"{item.t:010.3f}s-face{item.face}.jpg"
         return Line(n=item.n, at=_now(), evidence=writing.file.picture(name, jpeg) if jpeg else None)
 
-    def _tell(self, failure: OSError | None, lost: int) -> None:
+    def _tell(self, failure: OSError | None, sessions: list[_Writing]) -> None:
         """Say in the log when writing begins to fail, and when it works again."""
         if failure is not None and not self._failing:
             log.warning(
@@ -279,7 +287,11 @@ class Journal:
                 failure.strerror or type(failure).__name__,
             )
         elif failure is None and self._failing:
-            log.warning("the journal is written again; %d lines were lost meanwhile", lost)
+            log.warning(
+                "the journal is written again; %d lines were lost meanwhile", sum(one.lost for one in sessions)
+            )
+            for writing in sessions:
+                writing.lost = 0
         self._failing = failure is not None
 
     def _prune(self) -> None:

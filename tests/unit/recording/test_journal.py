@@ -218,6 +218,24 @@ async def test_what_waits_for_a_full_disk_is_bounded(tmp_path: Path, monkeypatch
     assert replay.missing == 1000 - len(faces) >= 800, "and the gap is seen"
 
 
+async def test_sessions_that_end_on_a_full_disk_are_not_all_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with journal(tmp_path) as writing:
+        make_room = full_disk(monkeypatch)
+        writing.take(session())
+        async with asyncio.timeout(10):
+            while not writing._failing:
+                await asyncio.sleep(0.01)
+        for number in range(2, 500):
+            writing.take(session(name=f"c{number}"))
+            writing.take(session("ended", name=f"c{number}"))
+        assert len(writing._ended) <= 64
+        make_room()
+    left = {one.name.split("-")[1] for one in await kept(tmp_path)}
+    assert "c499" in left
+
+
 async def test_a_folder_that_cannot_be_used_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ConfigError, match="sessions cannot be kept in"):
