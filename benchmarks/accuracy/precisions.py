@@ -276,15 +276,13 @@ def _cost(variant: Variant, options: argparse.Namespace) -> PrecisionCost:
 
 
 def _show(console: Console, variants: list[Variant], manifest: Manifest) -> None:
-    title = f"{manifest.name} {manifest.version}: clip AUC, and what is lost of it (95 % interval)"
-    groups = [one.group for one in variants[0].groups]
-    table = Table("", "time", "logits off", *groups, "pairs won", title=title)
+    title = f"{manifest.name} {manifest.version}: clip AUC, and how much of it is lost"
+    groups = [one.group for one in variants[0].groups[:-1]]
+    table = Table("", "time", "logits off", *groups, "all (95 % interval)", "pairs", title=title)
     table.columns[0].no_wrap = True
     for variant in variants:
-        cells = [
-            f"{one.auc:.3f}\n-{one.loss.value:+.4f}\n({one.loss.low:+.3f} {one.loss.high:+.3f})".replace("-+", "-")
-            for one in variant.groups
-        ]
+        cells = [f"{one.auc:.3f}\n{one.loss.value:+.3f}" for one in variant.groups]
+        cells[-1] += f" ({variant.groups[-1].loss.low:+.3f} to {variant.groups[-1].loss.high:+.3f})"
         won = next((one.pairs_won for one in reversed(variant.groups) if one.pairs_won is not None), None)
         table.add_row(
             variant.name,
