@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -12,24 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from stream_guard import client
+from stream_guard.bench.children import ask, line, running
 from stream_guard.bench.processes import Usage, measure
 from stream_guard.bench.record import Decoded, Record, ScoredFrame, Sent, Session
 from stream_guard.bench.sender import Plan
 from stream_guard.clock import NS_PER_S, MonotonicClock
-from stream_guard.errors import StreamGuardError
 
 __all__ = ["play"]
 
 _CLOCK = MonotonicClock()
 
-_START_LIMIT_S = 120.0
-_END_LIMIT_S = 60.0
 _GRACE_S = 1.0
 """How long it goes on behind the time that counts, so that its last frames find their scores."""
-
-_LINE_LIMIT = 1 << 28
-"""Bytes of one JSON line: a process tells all it saw in one."""
-
 
 Heard = dict[tuple[str, int], int]
 """(Session, frame) to when the client had its scores."""
@@ -68,26 +61,26 @@ async def play(
     """
     began_ns = _CLOCK.now_ns()
     heard: Heard = {}
-    async with _process(
+    async with running(
         "stream_guard.bench.receiver", json.dumps(settings), *([] if plan.encoded else ["--detail"])
     ) as server:
-        listening = await _line(server, "listening")
+        listening = await line(server, "listening")
         ready_s = (_CLOCK.now_ns() - began_ns) / NS_PER_S
         url = str(listening["url"])
         watching = asyncio.create_task(_watch(url, heard), name="bench client")
         try:
-            async with _process("stream_guard.bench.sender", f"{url}/whip", str(clip), plan.as_json()) as sender:
-                names = [str((await _line(sender, "session"))["session"]) for _ in range(plan.sessions)]
+            async with running("stream_guard.bench.sender", f"{url}/whip", str(clip), plan.as_json()) as sender:
+                names = [str((await line(sender, "session"))["session"]) for _ in range(plan.sessions)]
                 await _wait(warm_up_s, 0.0, tick)
                 async with beside(url) if beside is not None else _nothing():
                     before = await asyncio.to_thread(_look, server.pid, sender.pid)
                     await _wait(seconds, warm_up_s, tick)
                     after = await asyncio.to_thread(_look, server.pid, sender.pid)
                 await asyncio.sleep(_GRACE_S)
-                sent = (await _ask(sender, "sent"))["sessions"]
+                sent = (await ask(sender, "sent"))["sessions"]
             if watching.done():
                 watching.result()
-            told = await _ask(server, "received")
+            told = await ask(server, "received")
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -139,45 +132,3 @@ async def _wait(seconds: float, before_s: float, tick: Callable[[float], None]) 
 @asynccontextmanager
 async def _nothing() -> AsyncIterator[None]:
     yield
-
-
-@asynccontextmanager
-async def _process(module: str, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a module in a process of its own, and make sure that it ends."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", module, *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=_LINE_LIMIT,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _ask(process: asyncio.subprocess.Process, event: str) -> dict[str, Any]:
-    """End a process's input, upon which it tells what it saw."""
-    assert process.stdin is not None
-    process.stdin.close()
-    return await _line(process, event, within_s=_END_LIMIT_S)
-
-
-async def _line(
-    process: asyncio.subprocess.Process, event: str, *, within_s: float = _START_LIMIT_S
-) -> dict[str, Any]:
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(within_s):
-            line = await process.stdout.readline()
-    except TimeoutError:
-        raise StreamGuardError(f"a process of the benchmark said nothing for {within_s:.0f} s") from None
-    if not line:
-        raise StreamGuardError("a process of the benchmark ended too early; what it said stands above")
-    fact: dict[str, Any] = json.loads(line)
-    if fact["event"] != event:
-        raise StreamGuardError(f"a process of the benchmark said {fact['event']!r} and not {event!r}")
-    return fact
