@@ -360,12 +360,16 @@ class Call:
         self.faces: Optional[Tuple[Face, ...]] = None
         self.at_s = 0.0
 
+    def urgency(self) -> int:
+        """Return a number that is the lower, the more its faces are to be worried about."""
+        return min([urgency(face)[0] for face in self.faces or ()], default=len(URGENCY))
+
 
 class Watch:
     """What the server has said. Safe to use from several threads; no call waits for more than memory."""
 
     def __init__(self, session: str = "") -> None:
-        """Begin knowing nothing; an empty ``session`` follows the newest one that is alive."""
+        """Begin knowing nothing; an empty ``session`` follows the one to worry about most."""
         self._lock = threading.Lock()
         self._session = session
         self._calls: collections.OrderedDict[str, Call] = collections.OrderedDict()
@@ -398,12 +402,12 @@ class Watch:
             self._hello = None
             self._problem = problem
 
-    def standing(self, now_s: float) -> Standing:
-        """Return how things stand at a time of `time.monotonic`."""
+    def standing(self, now_s: float, pinned: str = "") -> Standing:
+        """Return how things stand at a time of `time.monotonic`, in the ``pinned`` session if that is known."""
         with self._lock:
             if self._hello is None or self._problem:
                 return Standing("lost", problem=self._problem)
-            name = self._chosen()
+            name = pinned if pinned in self._calls else self._chosen()
             if name is None:
                 return Standing("no_call")
             call = self._calls[name]
@@ -441,11 +445,11 @@ class Watch:
         if self._session:
             return self._session if self._session in self._calls else None
         newest = list(reversed(self._calls))
-        for state in ("live", "connecting", "stale"):
-            for name in newest:
-                if self._calls[name].state == state:
-                    return name
-        return newest[0] if newest else None
+        for state in ("live", "connecting", "stale", "ended"):
+            alike = [name for name in newest if self._calls[name].state == state]
+            if alike:
+                return min(alike, key=lambda name: self._calls[name].urgency())  # the newest of equals
+        return None
 
 
 def read_face(report: Dict[str, Any]) -> Face:
@@ -494,6 +498,8 @@ class Follower(threading.Thread):
                     wait_s = self.FIRST_WAIT_S
             except Refused as error:
                 self._watch.lost(str(error))
+            except ssl.CertificateError:
+                self._watch.lost("this computer does not trust the certificate of %s" % str(self._address))
             except (OSError, ValueError):
                 self._watch.lost("no answer from %s: does it run?" % str(self._address))
             self._draw()
@@ -571,8 +577,8 @@ def compose(standing: Standing, options: Options) -> Look:
         headline += "  %d %%" % round(face.authenticity * 100)
         if face.interval is not None and options["show_interval"]:
             headline += " (%d-%d)" % (round(face.interval[0] * 100), round(face.interval[1] * 100))
-    worth_it = {"suspicious": ("suspicious", "synthetic"), "alarms": ("synthetic",)}
-    visible = options["show"] == "always" or face.state in worth_it[options["show"]]
+    worth_it = {"suspicious": ("suspicious", "synthetic"), "alarms": ("synthetic",)}.get(options["show"])
+    visible = worth_it is None or face.state in worth_it
     state = face.state if face.state in COLOURS else "cannot_judge"
     return Look(state, headline, note_on(face, standing.faces), visible)
 
@@ -786,7 +792,7 @@ class Layout(NamedTuple):
 
 def lay_out(options: Options, canvas_height: int) -> Layout:
     """Return the badge's measures for a canvas."""
-    em = max(10, round(canvas_height * {"s": 0.026, "m": 0.036, "l": 0.05}[options["size"]]))
+    em = max(10, round(canvas_height * {"s": 0.026, "l": 0.05}.get(options["size"], 0.036)))
     height = round(em * (2.6 if options["show_note"] else 1.8))
     map_width = round(height * 16 / 9) if options["show_map"] else 0
     return Layout(em, round(em * (18 if options["show_interval"] else 15)), height, map_width)
@@ -1100,6 +1106,7 @@ class Plugin:
         self._jobs: Deque[Callable[[], None]] = collections.deque(maxlen=32)
         self._asked_s = 0.0
         self._layout: Optional[Layout] = None
+        self._alarmed_call = ""
         self._rehearsal_until_s = 0.0
         self._rehearsed = False
         self._removed = False
@@ -1153,7 +1160,7 @@ class Plugin:
         (https://github.com/obsproject/obs-studio/issues/7516; OBS 29 froze at the first alarm when this was tried).
         Asking OBS to save waits for nothing, and OBS then calls ``script_save`` where we want to be.
         """
-        if job not in self._jobs:
+        if not self._jobs or self._jobs[-1] != job:
             self._jobs.append(job)
             self._call_ui(time.monotonic())
 
@@ -1224,7 +1231,8 @@ class Plugin:
         if now_s < self._rehearsal_until_s:
             face = Face(self.options["face"] or 1, "synthetic", 0.07, (0.03, 0.12), (), (0.4, 0.2, 0.2, 0.4))
             return Standing("faces", (face,), "test")
-        return self.watch.standing(now_s)
+        # An alarm stays with its call: another one that is fine must not end it.
+        return self.watch.standing(now_s, self._alarmed_call if self.alarm.active else "")
 
     def _reason(self, standing: Standing) -> str:
         face = followed(standing, self.options)
@@ -1240,6 +1248,7 @@ class Plugin:
             self.ask(self.arrange)  # somebody has deleted a part
         change = self.alarm.feed(now_s, self._is_alarming(standing, now_s), self.options)
         if change == "begin":
+            self._alarmed_call = standing.session
             reason = self._reason(standing)
             self.ask(lambda: self._response.begin(self.options, reason))
         elif change == "end":
@@ -1306,7 +1315,10 @@ def add_server_fields(props: Any) -> None:
         "Only where the server has tokens: one that may watch. OBS keeps it in the scene collection, readable.",
     )
     calls = [("", "")] + [(name, name) for name in plugin.watch.sessions()]
-    explain(choice(props, "session", "Call", calls, editable=True), "Empty: the newest. The dashboard names them.")
+    explain(
+        choice(props, "session", "Call", calls, editable=True),
+        "Empty: the one to worry about most. The dashboard names them.",
+    )
     explain(
         add_int(props, "face", "Face", 0, 100000, 1),
         "0: the one to worry about most. The overlay and the dashboard number them.",

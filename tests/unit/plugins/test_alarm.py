@@ -64,6 +64,34 @@ def test_silence_clears_nobody(stage: Stage, live: Callable[..., None]) -> None:
     assert stage.script.plugin.alarm.active
 
 
+def test_another_call_that_is_fine_ends_no_alarm(stage: Stage, live: Callable[..., None], scores: Scores) -> None:
+    stage.set(alarm_scene="Safe", alarm_hold_s=1.0)
+    live("synthetic")
+    stage.hear({"type": "session", "session": "c1", "state": "stale"})
+    for _ in range(30):
+        stage.hear(scores("authentic", session="c2"))
+        stage.run()
+    assert stage.obs.on_air == "Safe"
+    assert stage.look()[0] == "Out of date"
+    stage.hear({"type": "session", "session": "c1", "state": "ended"}, scores("authentic", session="c2"))
+    stage.run(0.3)
+    assert stage.obs.on_air == "Call"
+    assert stage.look()[0] == "Looks authentic  93 %"
+
+
+def test_alarms_that_come_and_go_while_obs_is_busy_are_all_taken_back(
+    stage: Stage, live: Callable[..., None]
+) -> None:
+    stage.set(alarm_scene="Safe", alarm_hold_s=0.0)
+    save, stage.script.script_save = stage.script.script_save, lambda settings: None
+    for _ in range(2):
+        live("synthetic")
+        live("authentic")
+    stage.script.script_save = save
+    live("authentic", seconds=1)
+    assert stage.obs.on_air == "Call"
+
+
 @pytest.mark.parametrize("state", ["ended", "nobody"])
 def test_a_call_that_ends_or_a_face_that_goes_ends_it(stage: Stage, live: Callable[..., None], state: str) -> None:
     stage.set(alarm_scene="Safe", alarm_hold_s=1.0)

@@ -105,13 +105,14 @@ def test_what_there_is_to_say_without_a_score(stage: Stage, hello: dict[str, Any
     ]
 
 
-def test_the_newest_live_call_is_followed_or_the_one_that_was_named(
+def test_the_call_to_worry_about_most_is_followed_or_the_one_that_was_named(
     stage: Stage, hello: dict[str, Any], scores: Scores
 ) -> None:
-    stage.hear(hello, scores("authentic"), scores("synthetic", session="c2"))
+    stage.hear(hello, scores("authentic"), scores("synthetic", session="c2"), scores("suspicious", session="c3"))
     stage.run()
     assert stage.look()[0] == "Likely synthetic  4 %"
-    stage.hear({"type": "session", "session": "c2", "state": "ended"})
+    stage.hear(*({"type": "session", "session": name, "state": "ended"} for name in ("c2", "c3")))
+    stage.script.plugin.alarm = stage.script.Alarm()
     stage.run()
     assert stage.look()[0] == "Looks authentic  93 %"
     stage.set(session="c7")

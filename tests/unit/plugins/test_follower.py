@@ -6,15 +6,21 @@ import ast
 import contextlib
 import io
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -123,6 +129,32 @@ def test_a_refusal_is_said(script: ModuleType, server: Server, status: HTTPStatu
     words = f"what answers there is not stream-guard, or refuses ({status.value})"
     with server.running(), Following(script, f"127.0.0.1:{server.port}") as following:
         wait_for(lambda: following.problem() == words)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_said(script: ModuleType, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, today - timedelta(1), today + timedelta(1))
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+    )
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        following = Following(script, f"https://127.0.0.1:{port}")
+        following.follower.start()
+        peer, _ = listening.accept()
+        with peer, contextlib.suppress(ssl.SSLError, OSError):
+            context.wrap_socket(peer, server_side=True).close()
+        trusted = f"this computer does not trust the certificate of 127.0.0.1:{port}"
+        wait_for(lambda: following.problem() == trusted)
+        following.follower._stopping.set()
+    following.follower.stop(5)
 
 
 @settings(deadline=None)
