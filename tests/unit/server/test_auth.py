@@ -166,7 +166,6 @@ SCOPED = Keyring(admin="the admin's", send="the sender's", watch="the watcher's"
         ("GET", "/api/sessions", {"the watcher's", "the admin's"}),
         ("DELETE", "/api/sessions/c1", {"the admin's"}),
         ("POST", "/api/sessions/c1/faces/3/trust", {"the admin's"}),
-        ("POST", "/api/sessions/c1/faces/3/trust", {"the admin's"}),
         ("POST", "/nothing/known", {"the admin's"}),
     ],
 )
