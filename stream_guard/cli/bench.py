@@ -96,11 +96,14 @@ def _table(figures: Sequence[Figures]) -> Table:
     from rich.table import Table
 
     table = Table(
-        "engine", "device", "precision", "batch", "median ms", "p99 ms", "faces/s", "time", "logits off", "MiB",
+        "engine", "device", "in", "batch", "median\nms", "p99\nms", "faces\na second", "time", "logits\noff", "MiB",
         title=f"input {figures[0].size} px" if figures else "",
-        caption="time: as a multiple of ONNX Runtime's in float32; logits off: largest difference from it",
+        caption="time: multiple of ONNX Runtime's in float32; logits off: largest difference from it",
+        box=None,
+        header_style="bold",
     )  # fmt: skip
-    table.columns[0].no_wrap = True
+    for column in table.columns:
+        column.no_wrap = True  # half a number is worse than none
     for row in figures:
         table.add_row(
             row.engine,
@@ -111,7 +114,7 @@ def _table(figures: Sequence[Figures]) -> Table:
             f"{row.p99_ms:.2f}",
             f"{row.faces_per_s:.0f}",
             "" if row.times is None else f"x {row.times:.2f}",
-            f"{row.difference:.1e}",
+            f"{row.difference:.1e}" if row.difference else "0",
             "" if row.memory_mib is None else f"{row.memory_mib:.0f}",
         )
     return table
