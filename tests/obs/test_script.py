@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -199,19 +200,35 @@ def test_scenes_collections_and_profiles_come_and_go(start: Start, server: Serve
 
 
 def test_nothing_leaks_and_quitting_is_quick(start: Start, server: Server) -> None:
-    baseline = start(None)
-    time.sleep(1)
-    without = leaks(baseline.stop())
-    studio = start(settings(server, show_map=True, where="monitor", alarm_scene="Safe", alarm_hold_s=0.0))
-    for state in ("authentic", "synthetic", "authentic"):
-        word = "Likely" if state == "synthetic" else "Looks"
-        keep_saying(server, lambda word=word: studio.text(SCORE).startswith(word), "no score", state, limit_s=10)
-    studio.remote.set_current_program_scene("Safe")
-    time.sleep(1)
-    began_s = time.monotonic()
-    log = studio.stop()
-    took_s = time.monotonic() - began_s
-    assert leaks(log) <= without
+    def rest(studio: Studio) -> None:
+        time.sleep(1)
+
+    def work(studio: Studio) -> None:
+        for state, word in (("authentic", "Looks"), ("synthetic", "Likely"), ("authentic", "Looks")):
+            keep_saying(
+                server, lambda word=word: studio.text(SCORE).startswith(word), "no score", state, limit_s=10
+            )
+        studio.remote.set_current_program_scene("Safe")
+        time.sleep(1)
+
+    without, _ = quit_after(rest, start, None)
+    everything = settings(server, show_map=True, where="monitor", alarm_scene="Safe", alarm_hold_s=0.0)
+    log, took_s = quit_after(work, start, everything)
+    assert leaks(log) <= leaks(without)
     assert "Unloaded python script: stream_guard_obs.py" in log
     assert "Traceback" not in log
     assert took_s < 6
+
+
+def quit_after(use: Callable[[Studio], None], start: Start, options: dict[str, Any] | None) -> tuple[str, float]:
+    """Return the log of an OBS that was used and quit, and how many seconds quitting took.
+
+    This OBS hangs now and then when it quits, without any script too. A script that made it hang would do so again.
+    """
+    for _ in range(3):
+        studio = start(options)
+        use(studio)
+        began_s = time.monotonic()
+        with contextlib.suppress(AssertionError):
+            return studio.stop(), time.monotonic() - began_s
+    pytest.fail("OBS hung three times when it quit")
