@@ -96,10 +96,12 @@ def _table(figures: Sequence[Figures]) -> Table:
     from rich.table import Table
 
     table = Table(
-        "engine", "device", "in", "batch", "median\nms", "p99\nms", "faces\na second", "time", "logits\noff", "MiB",
+        "engine", "device", "in", "batch", "median\nms", "p99\nms", "faces/s", "time", "logits\noff", "MiB",
         title=f"input {figures[0].size} px" if figures else "",
         caption="time: multiple of ONNX Runtime's in float32; logits off: largest difference from it",
         box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
         header_style="bold",
     )  # fmt: skip
     for column in table.columns:
