@@ -169,7 +169,7 @@ def _compressed(frames: Iterator[NDArray[np.uint8]], kbps: int, fps: float) -> I
 def _origin(points: NDArray[np.float32], window: int) -> NDArray[np.float32]:
     """Return the window's top left pixel: whole, so that nothing is resampled."""
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    return np.floor(middle - window / 2).astype(np.float32)
+    return np.asarray(np.floor(middle - window / 2), np.float32)
 
 
 def _window(rgb: NDArray[np.uint8], origin: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
@@ -179,7 +179,9 @@ def _window(rgb: NDArray[np.uint8], origin: NDArray[np.float32], side: int) -> N
     part = padded[top + side : top + 2 * side, left + side : left + 2 * side]
     if part.shape != (side, side):  # the face has left the picture by more than the window
         part = cv2.resize(part, (side, side))
-    return cv2.resize(part, (_MOST_PX, _MOST_PX), interpolation=cv2.INTER_AREA) if side > _MOST_PX else part
+    if side > _MOST_PX:
+        part = cv2.resize(part, (_MOST_PX, _MOST_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(part, np.uint8)
 
 
 def _skin(rgb: NDArray[np.uint8], face: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -34,7 +34,7 @@ def texture_slip(series: Series) -> Array:
     Fine detail of each frame is carried to the next by optical flow (DIS, Kroeger et al. 2016); what then does not
     correlate has been drawn anew. Inside the face against the ring around it.
     """
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     found = []
     for (first, second), points in _moments(series):
         inside, ring = _masks(points[0], first.shape)
@@ -117,8 +117,9 @@ CUES: dict[str, Callable[[Series], Array]] = {
 
 def _moments(series: Series) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     """Return the moments at which both frames show landmarks."""
-    seen = np.isfinite(series.points).all(axis=(1, 2, 3))
-    return [(grey, points) for grey, points, ok in zip(series.grey, series.points, seen, strict=True) if ok]
+    return [
+        (grey, points) for grey, points in zip(series.grey, series.points, strict=True) if np.isfinite(points).all()
+    ]
 
 
 def _masks(points: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

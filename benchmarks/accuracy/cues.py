@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.progress import track as progress
 from rich.table import Table
 
-from benchmarks.accuracy.cue_footage import look
+from benchmarks.accuracy.cue_footage import Series, look
+from benchmarks.accuracy.cue_jump import Hops, hops
 from benchmarks.accuracy.cue_measures import CUES
 from stream_guard.errors import StreamGuardError, UnsupportedMedia
 from stream_guard.evaluation.accuracy import auc
@@ -29,6 +30,9 @@ from stream_guard.faces.mesh import FaceMesh
 from stream_guard.models import store
 
 DETECTOR = "detector"
+
+HOPS = (5.0, 10.0, 20.0, 40.0)
+"""Levels for the face hop: a difference of two frames over the face's own median."""
 
 Means = dict[tuple[Path, str], float]
 """A cue's mean over each clip, by file and label."""
@@ -77,10 +81,13 @@ def worth(cue: str, kbps: int | None, means: Means, detector: Means) -> Worth | 
     )
 
 
-def measure(clips: list[Clip], kbps: int | None, options: argparse.Namespace) -> dict[str, Means]:
-    """Return every cue's mean over every clip."""
+def measure(
+    clips: list[Clip], kbps: int | None, options: argparse.Namespace
+) -> tuple[dict[str, Means], list[Hops]]:
+    """Return every cue's mean over every clip, and what the face hop is worth at each level."""
     onnx, manifest = store.open_model(options.model) if options.model else store.default_model()
     found: dict[str, Means] = {cue: {} for cue in CUES}
+    kept: dict[tuple[Path, str], Series] = {}
     with loaded(onnx, manifest) as engine, FaceMesh(options.landmarker or store.path(store.LANDMARKER)) as mesh:
         for clip in progress(clips, description="as filmed" if kbps is None else f"VP8 {kbps} kb/s"):
             try:
@@ -88,10 +95,14 @@ def measure(clips: list[Clip], kbps: int | None, options: argparse.Namespace) ->
             except UnsupportedMedia as error:
                 print(error)
                 continue
+            kept[clip.path, clip.label] = series
             for cue, values in ((cue, measured(series)) for cue, measured in CUES.items()):
                 if np.isfinite(values).any():
                     found[cue][clip.path, clip.label] = float(np.nanmean(values))
-    return found
+    files = [path for path, label in kept if label == "real" and (path, "fake") in kept]
+    pairs = [(kept[path, "real"], kept[path, "fake"]) for path in files]
+    real = [series for (_, label), series in kept.items() if label == "real"]
+    return found, [hops(real, pairs, above=level) for level in HOPS] if pairs else []
 
 
 def tell(rows: list[Worth]) -> None:
@@ -99,6 +110,18 @@ def tell(rows: list[Worth]) -> None:
     for row in rows:
         rate = "as filmed" if row.kbps is None else str(row.kbps)
         table.add_row(row.cue, rate, str(row.pairs), f"{row.auc:.2f}", str(row.won), f"{row.added:+.2f}")
+    Console().print(table)
+
+
+def tell_hops(jumps: dict[int | None, list[Hops]]) -> None:
+    table = Table("face hop", "kb/s", "AUC, frames", "switches found", "false an hour", "ordinary frames")
+    for kbps, levels in jumps.items():
+        for one in levels:
+            rate = "as filmed" if kbps is None else str(kbps)
+            false = f"{one.false_an_hour:.0f}"
+            table.add_row(
+                f"above {one.above:g}", rate, f"{one.auc:.2f}", f"{one.found:.0%}", false, str(one.frames)
+            )
     Console().print(table)
 
 
@@ -119,12 +142,14 @@ def main() -> None:
     try:
         clips = [clip for clip in find_clips(options.data) if clip.region != "whole"]
         rows: list[Worth] = []
+        jumps: dict[int | None, list[Hops]] = {}
         for kbps in (None, *options.kbps):
-            found = measure(clips, kbps, options)
+            found, jumps[kbps] = measure(clips, kbps, options)
             rows += [row for cue in CUES if (row := worth(cue, kbps, found[cue], found[DETECTOR])) is not None]
     except StreamGuardError as error:
         sys.exit(f"cues: {error}")
     tell(rows)
+    tell_hops(jumps)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
 
