@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from stream_guard.errors import ModelError
 from stream_guard.faces.mesh_process import ANSWER_FLOATS, HEADER, POINTS
+from stream_guard.faces.watchdog import Watchdog
 
 __all__ = ["FaceMesh", "Mesh"]
 
@@ -40,7 +41,7 @@ _LIVES = 3
 _HEALTHY = 1000
 
 _PATIENCE_S = 10.0
-"""A child that takes longer over one picture hangs, and is killed."""
+"""A child that takes longer over one picture hangs, and is killed; the read that waits for it then sees its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class FaceMesh:
         self._lives = _LIVES
         self._answered = 0
         self._closed = False
+        self._watchdog = Watchdog()
         self._start()
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Mesh]:
@@ -96,7 +98,7 @@ class FaceMesh:
             if self._closed:
                 raise ModelError("the face landmarker has been closed")
             try:
-                with _Deadline(self._child, _PATIENCE_S):
+                with self._watchdog.limit(_PATIENCE_S, self._child.kill):
                     found = self._ask(rgb)
                 self._answered += 1
                 if self._answered % _HEALTHY == 0:
@@ -115,6 +117,7 @@ class FaceMesh:
     def close(self) -> None:
         """End the child, also while it works. Safe to call twice."""
         self._closed = True
+        self._watchdog.close()
         self._free()
 
     def __enter__(self) -> Self:
@@ -160,20 +163,6 @@ class FaceMesh:
         count = _read(self._out, 1)[0]
         floats = np.frombuffer(_read(self._out, count * ANSWER_FLOATS * 4), "<f4").reshape(count, ANSWER_FLOATS)
         return [Mesh(row[: POINTS * 2].reshape(POINTS, 2), row[POINTS * 2 :].reshape(4, 4)) for row in floats]
-
-
-class _Deadline:
-    """Kills a child that works for too long; the read that waits for it then sees its end."""
-
-    def __init__(self, child: subprocess.Popen[bytes], limit_s: float) -> None:
-        self._timer = threading.Timer(limit_s, child.kill)
-        self._timer.daemon = True
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *error: object) -> None:
-        self._timer.cancel()
 
 
 def _read(stream: IO[bytes], count: int) -> bytes:

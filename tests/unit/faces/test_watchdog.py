@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import gc
+import threading
+import time
+
+import pytest
+
+from stream_guard.faces.watchdog import Watchdog
+
+pytestmark = pytest.mark.unit
+
+
+def watchdogs() -> int:
+    return sum(thread.name == "watchdog" for thread in threading.enumerate())
+
+
+def test_what_hangs_is_ended() -> None:
+    ended = threading.Event()
+    dog = Watchdog()
+    with dog.limit(0.05, ended.set):
+        assert ended.wait(5)
+    dog.close()
+
+
+def test_what_is_done_in_time_is_left_alone() -> None:
+    ended = threading.Event()
+    dog = Watchdog()
+    with dog.limit(0.05, ended.set):
+        pass
+    assert not ended.wait(0.6)
+    dog.close()
+    dog.close()
+
+
+def test_work_starts_no_thread() -> None:
+    dog = Watchdog()
+    before = set(threading.enumerate())
+    for _ in range(100):
+        with dog.limit(10, lambda: None):
+            assert set(threading.enumerate()) <= before
+    dog.close()
+
+
+def test_one_that_is_forgotten_stops_looking() -> None:
+    before = watchdogs()
+    dog = Watchdog()
+    assert watchdogs() == before + 1
+    del dog
+    gc.collect()
+    for _ in range(100):
+        if watchdogs() == before:
+            return
+        time.sleep(0.02)
+    pytest.fail("it still looks")
