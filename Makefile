@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo serve test check setup setup-test clean
+.PHONY: help demo serve test check bench setup setup-test clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -24,6 +24,10 @@ check: setup-test  ## Style, types and layers only
 	$(BIN)/mypy
 	$(BIN)/mypy plugins/obs/stream_guard_obs.py
 	$(BIN)/lint-imports
+
+bench: setup  ## Measure latency and load, and compare with this kind of machine's last results
+	$(BIN)/pip install --quiet --editable '.[openvino,bench]'
+	$(BIN)/python -m benchmarks.measure
 
 setup: $(VENV)/.demo
 
