@@ -642,7 +642,7 @@ class FaceMap:
 def draw_png(size: Tuple[int, int], boxes: List[Tuple[Tuple[float, float, float, float], int]]) -> bytes:
     """Return a PNG (RFC 2083) of filled boxes, given as fractions of the frame and OBS's colours, on dark glass."""
     width, height = size
-    rows = [bytearray(struct.pack("<I", abgr(16, 20, 26, 170)) * width) for _ in range(height)]
+    rows = [bytearray(struct.pack("<I", abgr(16, 20, 26, 240)) * width) for _ in range(height)]
     for (x, y, box_width, box_height), colour in boxes:
         left, right = (min(max(round(at * width), 0), width) for at in (x, x + box_width))
         top, bottom = (min(max(round(at * height), 0), height) for at in (y, y + box_height))

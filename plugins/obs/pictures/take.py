@@ -49,7 +49,7 @@ def main() -> None:
             mouse.click(*SCRIPTS)
             mouse.stretch((243, 60), (836, 730))
             save(ImageGrab.grab(xdisplay=name).crop((243, 60, 1079, 790)), "dialog")
-            mouse.turn(723, 500, times=34)
+            mouse.turn(723, 500, times=14)
             save(ImageGrab.grab(xdisplay=name).crop((243, 60, 1079, 790)), "dialog-alarm")
         finally:
             studio.clear_away()
