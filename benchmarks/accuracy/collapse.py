@@ -1,4 +1,4 @@
-"""Does a bitrate that collapses, or recovers, look like a swap to the change cue? Real halves, no swap anywhere.
+"""Do a collapsing bitrate and lost frames look like a swap to the change cue? Real halves, no swap anywhere.
 
 ``python -m benchmarks.accuracy.collapse --data videos/labels.csv --cache cues``
 """
@@ -54,27 +54,29 @@ def main() -> None:
     track = track_settings(manifest, false_alarms_per_hour=options.per_hour)
     track = replace(track, verdict=replace(track.verdict, rise=_OUT_OF_REACH))
     table = Table("from, kb/s", "to, kb/s", "faces", "mean shift", "largest", "alarms")
+    ways: list[tuple[int | None, bool]] = [(None, False)]
+    ways += [(kbps, lossy) for lossy in (False, True) for kbps in options.kbps]
     try:
         clips = [clip for clip in find_clips(options.data) if clip.region == "left"]
         with loaded(onnx, manifest) as engine, FaceMesh(options.landmarker or store.path(store.LANDMARKER)) as mesh:
             seen = {
-                (clip.path, kbps): look(
-                    clip, kbps, predictor(engine), LargestFace(mesh), manifest, options.cache
+                (clip.path, way): look(
+                    clip, way[0], predictor(engine), LargestFace(mesh), manifest, options.cache, lossy=way[1]
                 ).llrs
                 for clip in progress(clips, description="looking")
-                for kbps in (None, *options.kbps)
+                for way in ways
             }
     except StreamGuardError as error:
         sys.exit(f"collapse: {error}")
     at_s = np.arange(round((BEFORE_S + AFTER_S) * PAIRS_A_SECOND)) / PAIRS_A_SECOND
-    for before, after in permutations((None, *options.kbps), 2):
+    for before, after in permutations(ways, 2):
         shifts, raised = [], 0
         for clip in clips:
             first, second = seen[clip.path, before], seen[clip.path, after]
             shifts.append(float(second.mean() - first.mean()))
             llrs = np.concatenate([looped(first, BEFORE_S), looped(second, AFTER_S)])
             raised += len(alarms(at_s, llrs, track))
-        names = ["as filmed" if kbps is None else str(kbps) for kbps in (before, after)]
+        names = ["as filmed" if kbps is None else f"{kbps}{', lossy' * lossy}" for kbps, lossy in (before, after)]
         table.add_row(*names, str(len(shifts)), f"{np.mean(shifts):+.2f}", f"{max(shifts):+.2f}", str(raised))
     Console().print(table)
 

@@ -26,6 +26,7 @@ from stream_guard.faces.align import crop_matrix, cut, landmark_box
 from stream_guard.models.calibration import Calibrator
 from stream_guard.models.manifest import Manifest
 from stream_guard.training.codec import CodecSetting, compress
+from stream_guard.training.packet_loss import Loss
 
 PAIRS_A_SECOND = 5.0
 LONGEST_S = 12.0
@@ -63,14 +64,32 @@ class Series:
 
 
 def look(
-    clip: Clip, kbps: int | None, predict: Predictor, mesh: LargestFace, manifest: Manifest, cache: Path
+    clip: Clip,
+    kbps: int | None,
+    predict: Predictor,
+    mesh: LargestFace,
+    manifest: Manifest,
+    cache: Path,
+    *,
+    lossy: bool = False,
 ) -> Series:
-    """Return a clip's series, from its file where it was looked at before."""
+    """Return a clip's series, from its file where it was looked at before.
+
+    Args:
+        clip: a video.
+        kbps: VP8's bitrate; None as filmed.
+        predict: gives raw logits.
+        mesh: finds the face.
+        manifest: the model's.
+        cache: the folder of files.
+        lossy: the ninth frame of each stretch is lost, so that all after it are predicted from a wrong one.
+    """
     name = f"{clip.path.resolve()} {clip.region} {kbps} {manifest.sha256} {PAIRS_A_SECOND} {LONGEST_S}"
+    name += " lossy" if lossy else ""
     file = cache / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.npz"
     if not file.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        series = _look(clip, kbps, predict, mesh, manifest)
+        series = _look(clip, kbps, predict, mesh, manifest, lossy=lossy)
         part = file.with_suffix(".part.npz")
         np.savez(part, **{name: getattr(series, name) for name in Series.__annotations__})
         part.rename(file)
@@ -78,10 +97,12 @@ def look(
         return Series(**{name: kept[name] for name in kept.files if name != "fps"}, fps=float(kept["fps"]))
 
 
-def _look(clip: Clip, kbps: int | None, predict: Predictor, mesh: LargestFace, manifest: Manifest) -> Series:
+def _look(
+    clip: Clip, kbps: int | None, predict: Predictor, mesh: LargestFace, manifest: Manifest, *, lossy: bool
+) -> Series:
     fps, frames = _frames(clip)
     if kbps is not None:
-        frames = _compressed(frames, kbps, fps)
+        frames = _compressed(frames, kbps, fps, Loss("missing", 8) if lossy else None)
     at_s: list[float] = []
     grey: list[list[NDArray[np.uint8]]] = []
     points: list[NDArray[np.float32]] = []
@@ -151,7 +172,9 @@ def _frames(clip: Clip) -> tuple[float, Iterator[NDArray[np.uint8]]]:
     return fps, decoded()
 
 
-def _compressed(frames: Iterator[NDArray[np.uint8]], kbps: int, fps: float) -> Iterator[NDArray[np.uint8]]:
+def _compressed(
+    frames: Iterator[NDArray[np.uint8]], kbps: int, fps: float, loss: Loss | None
+) -> Iterator[NDArray[np.uint8]]:
     """Pass VP8 at a rate in stretches of four seconds, each beginning with a key frame."""
     stretch: list[NDArray[np.uint8]] = []
     ending: list[NDArray[np.uint8] | None] = [None]
@@ -160,7 +183,7 @@ def _compressed(frames: Iterator[NDArray[np.uint8]], kbps: int, fps: float) -> I
             height, width = stretch[0].shape[:2]
             # The encoder takes 30 frames for a second.
             bits = kbps * 1000 / (fps * height * width)
-            yield from compress(stretch, CodecSetting("libvpx", bits_per_pixel=bits))
+            yield from compress(stretch, CodecSetting("libvpx", bits_per_pixel=bits), loss)
             stretch = []
         if rgb is not None:
             stretch.append(rgb)
