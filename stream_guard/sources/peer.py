@@ -83,6 +83,7 @@ class Receiver:
         self._sequence = 0
         self._pictures = Rate()
         self._size = (0, 0)
+        self._codec = ""
         self._counted = 0, 0
         self._kbps: float | None = None
         self._lost: int | None = None
@@ -131,9 +132,11 @@ class Receiver:
 
     def transport(self) -> Transport:
         """Return what is known of the way here. ``kbps`` counts all that arrives, audio included."""
-        answer = self.connection.localDescription if self.connection.remoteDescription else None
+        # Once: aiortc writes a whole SDP whenever it is asked for one, and this is asked for with every frame.
+        if not self._codec and self.connection.remoteDescription:
+            self._codec = video_codec(self.connection.localDescription.sdp)
         return Transport(
-            codec=video_codec(answer.sdp) if answer is not None else "",
+            codec=self._codec,
             width=self._size[0],
             height=self._size[1],
             fps=self._pictures.per_second(self._clock.now_ns()),
