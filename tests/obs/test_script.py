@@ -148,6 +148,23 @@ def test_somebody_who_goes_elsewhere_by_hand_is_left_there(start: Start, server:
     assert studio.on_air() == "Studio"
 
 
+def test_a_hot_key_ends_the_alarm_and_the_replay_buffer_runs_on(start: Start, server: Server) -> None:
+    studio = start(settings(server, alarm_scene="Safe", alarm_hold_s=60.0, alarm_record="replay_save"))
+    keep_saying(server, lambda: studio.on_air() == "Safe", "no alarm", "synthetic", limit_s=10)
+    replaying = studio.remote.get_replay_buffer_status
+    keep_saying(server, lambda: replaying().output_active, "the replay buffer is off", "synthetic")
+    studio.remote.trigger_hotkey_by_name("stream_guard_dismiss")
+    keep_saying(server, lambda: studio.on_air() == "Call", "the key does nothing", "synthetic")
+    for _ in range(10):  # the same face raises no other
+        server.say(make_scores("synthetic"))
+        time.sleep(0.1)
+    assert studio.on_air() == "Call"
+    assert replaying().output_active
+    keep_saying(server, lambda: studio.text(SCORE).startswith("Looks"), "no other score", "authentic")
+    keep_saying(server, lambda: studio.on_air() == "Safe", "no second alarm", "synthetic")
+    until(lambda: list(studio.home.glob("Replay*")) or None, "no replay was saved", 8)
+
+
 def test_only_for_me_stays_off_the_air(start: Start, server: Server) -> None:
     studio = start(settings(server, where="monitor", alarm_scene="Safe"))
     studio.remote.create_input("Call", "Guest", "color_source_v3", {"color": 0xFF40FF40}, True)
