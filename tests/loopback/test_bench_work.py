@@ -7,11 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from stream_guard.app import Runtime
 from stream_guard.bench import clip
+from stream_guard.bench.floor import parts
 from stream_guard.config import Config
+from stream_guard.errors import ConfigError
 from stream_guard.faces.finder import Finder
 from stream_guard.faces.landmarker import Landmarker
 from stream_guard.inference.worker import InferenceWorker
@@ -66,3 +70,22 @@ async def test_a_frame_is_converted_once_and_a_face_measured_and_judged_once(
     assert judged <= work["infer"] <= work["measure"]
     # Two looks a second, one at the beginning, and one where the first frame's face is seen again.
     assert 1 <= work["__call__"] <= 2 * FRAMES / FPS + 2
+
+
+def test_the_parts_alone_all_cost_something(call: Path) -> None:
+    shape = clip.Shape(width=640, height=360, fps=FPS)
+    floor = parts(call, shape, codec="H264", kbps=500, engine="onnxruntime", times=3)
+    assert min(floor.decode, floor.rgb, floor.landmarks, floor.cnn, floor.find) > 0
+    assert floor.rgb < floor.find, "one call of FFmpeg against a network over the whole picture"
+
+
+def test_a_clip_without_a_face_has_no_floor(tmp_path: Path) -> None:
+    path = tmp_path / "grey.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("h264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for _ in range(10):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((240, 320, 3), 90, np.uint8), format="rgb24")))
+        out.mux(stream.encode(None))
+    with pytest.raises(ConfigError, match="no face"):
+        parts(path, clip.Shape(320, 240, 10), codec="VP8", kbps=300, engine="onnxruntime", times=1)
