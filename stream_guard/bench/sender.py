@@ -34,6 +34,8 @@ from stream_guard.testing.peers import WhipSender
 __all__ = ["Plan", "main"]
 
 Picture: TypeAlias = "VideoFrame | Packet[Any]"
+HandOut = Callable[[int], tuple[Picture, int]]
+"""How many pictures' times have come, to the next picture and the number that is drawn into it."""
 
 _CLOCK = MonotonicClock()
 
@@ -75,9 +77,9 @@ class _Track(MediaStreamTrack):
 
     kind = "video"
 
-    def __init__(self, fps: int, hand_out: Callable[[int], Picture]) -> None:
+    def __init__(self, fps: int, hand_out: HandOut) -> None:
         super().__init__()
-        self.captured: list[tuple[int, int]] = []
+        self.captured: list[tuple[int, int, int]] = []
         self._fps = fps
         self._hand_out = hand_out
         self._began_s: float | None = None
@@ -91,8 +93,8 @@ class _Track(MediaStreamTrack):
             self._began_s = loop.time()
         self._count = max(self._count + 1, int((loop.time() - self._began_s) * self._fps))
         await asyncio.sleep(self._began_s + self._count / self._fps - loop.time())
-        picture = self._hand_out(self._count)
-        self.captured.append((self._count, _CLOCK.now_ns()))
+        picture, number = self._hand_out(self._count)
+        self.captured.append((self._count, number, _CLOCK.now_ns()))
         return picture
 
 
@@ -108,13 +110,13 @@ class _Ahead:
         self._made.set()
         threading.Thread(target=self._make, name="bench clip", daemon=True).start()
 
-    def __call__(self, count: int) -> VideoFrame:
+    def __call__(self, count: int) -> tuple[VideoFrame, int]:
         self._made.wait()
         picture = self._next
         self._made.clear()
         self._wanted.set()
         clip.number(picture, count, self._fps)
-        return picture
+        return picture, count
 
     def _make(self) -> None:
         while True:
@@ -132,18 +134,19 @@ class _Loop:
         self._fps = fps
         self._place = 0
 
-    def __call__(self, count: int) -> Packet[Any]:
-        # One after another, whatever the count: a decoder cannot do without any.
-        packet = Packet(self._encoded[self._place % len(self._encoded)])
+    def __call__(self, count: int) -> tuple[Packet[Any], int]:
+        # One after another, whatever the count: a decoder cannot do without any. So the number is its place.
+        number = self._place % len(self._encoded)
+        packet = Packet(self._encoded[number])
         self._place += 1
         packet.pts, packet.time_base = round(count * 90_000 / self._fps), Fraction(1, 90_000)
-        return packet
+        return packet, number
 
 
 class _Session:
     """One connection, and what went out on it."""
 
-    def __init__(self, url: str, plan: Plan, hand_out: Callable[[int], Picture]) -> None:
+    def __init__(self, url: str, plan: Plan, hand_out: HandOut) -> None:
         self._plan = plan
         self._relay = Relay(plan.impairment)
         self._track = _Track(plan.shape.fps, hand_out)
@@ -166,14 +169,14 @@ class _Session:
     def sent(self) -> list[Sent]:
         """Join what was captured with what was sent: the first packet of all was of the first picture of all."""
         if not self._times:
-            return [Sent(*one) for one in self._track.captured]
+            return [Sent(number, captured_ns) for _, number, captured_ns in self._track.captured]
         first = self._track.captured[0][0]
         origin = next(iter(self._times)) - self._ticks(first)
         rows = []
-        for count, captured_ns in self._track.captured:
+        for count, number, captured_ns in self._track.captured:
             stamp = (origin + self._ticks(count)) % 2**32
             at_ns = self._times.get(stamp)
-            rows.append(Sent(count, captured_ns, None if at_ns is None else stamp, at_ns))
+            rows.append(Sent(number, captured_ns, None if at_ns is None else stamp, at_ns))
         return rows
 
     def _ticks(self, count: int) -> int:
