@@ -56,7 +56,7 @@ def test_every_frame_gets_a_line_and_every_file_a_summary(call: Path, tmp_path: 
     assert [line["frame"] for line in faces if line["id"] == faces[0]["id"]] == list(range(faces[0]["frame"], 45))
     assert set(faces[-1]) == {
         *("file", "frame", "t", "id", "box", "authenticity"),
-        *("interval", "state", "reasons", "frame_score", "coverage"),
+        *("interval", "state", "reasons", "frame_score", "coverage", "drivers", "relative", "trusted"),
     }
     first, second = (line for line in lines if line.get("type") == "summary")
     assert (first["faces"], first["frames"]) == (1, 45)
