@@ -47,7 +47,7 @@ def result(kind: str, settings: Mapping[str, object], figures: Mapping[str, obje
         "kind": kind,
         "version": __version__,
         "machine": asdict(describe()),
-        "load_before": _load(),
+        "load_average": _load(),
         "settings": dict(settings),
         **figures,
     }
@@ -95,7 +95,7 @@ def compare(before: Mapping[str, object], now: Mapping[str, object]) -> list[Dif
 
 def _leaves(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, float]]:
     for name, value in tree.items():
-        if not above and name in ("machine", "settings", "load_before"):
+        if not above and name in ("machine", "settings", "load_average"):
             continue
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{above}{name}.")
@@ -104,7 +104,7 @@ def _leaves(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, 
 
 
 def _load() -> list[float] | None:
-    """Return the machine's load average: a figure from a busy machine must not pass for one from a quiet one."""
+    """Return the load average at the end of the run: a busy machine must not pass for a quiet one."""
     try:
         return [round(value, 2) for value in os.getloadavg()]
     except OSError:
