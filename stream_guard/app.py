@@ -329,13 +329,14 @@ class Service:
 
     def _engine_changed(self, standing: Standing) -> None:
         """Tell everybody who listens, and whoever comes later."""
+        given_up = self.hello.engine
         now = Engine(engine=standing.engine, device=standing.device, passed_over=_passed_over(standing))
         self.hello = self.hello.model_copy(
             update={"engine": now.engine, "device": now.device, "passed_over": now.passed_over}
         )
         self._hub.greet_with(self.hello)
         self._publish(now)
-        self._prometheus.engine_changed(standing)
+        self._prometheus.engine_changed(standing, given_up=given_up)
 
 
 async def _tell_stats(hub: Hub, recorder: Recorder, supervisor: Supervisor, newest: dict[str, Stats]) -> None:

@@ -38,7 +38,10 @@ def setup(
     ] = None,
     send_token: Annotated[
         str | None,
-        typer.Option(envvar="STREAM_GUARD_SEND_TOKEN", help="One that may send, for WHIP, if it is another."),
+        typer.Option(
+            envvar=["STREAM_GUARD_SEND_TOKEN", "STREAM_GUARD_TOKEN"],
+            help="One that may send, for WHIP, if it is another.",
+        ),
     ] = None,
     send: Annotated[
         _Way, typer.Option(help="Also make OBS ready to send its picture to stream-guard.")

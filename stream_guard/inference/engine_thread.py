@@ -106,11 +106,15 @@ class EngineThread:
 
     async def _ask(self, job: Callable[[], T], within_s: float) -> T:
         """Run something on the engine's thread, and stop waiting for it after a while."""
+        answer = self._submit(job)
         try:
-            async with asyncio.timeout(within_s):
-                return await self._submit(job)
-        except TimeoutError:
-            raise EngineLost(f"it hangs: no answer within {within_s:g} s") from None
+            # In two halves: a process that was stopped meanwhile (Ctrl+Z, a machine asleep) did not hang.
+            for _ in range(2):
+                if (await asyncio.wait([answer], timeout=within_s / 2))[0]:
+                    return answer.result()
+        finally:
+            answer.cancel()  # nothing where it is done
+        raise EngineLost(f"it hangs: no answer within {within_s:g} s")
 
     def _submit(self, job: Callable[[], T]) -> asyncio.Future[T]:
         """Queue something; whatever it raises is an `EngineError`."""

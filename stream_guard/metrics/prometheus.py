@@ -74,9 +74,9 @@ class PrometheusMetrics(Observer):
         """Return everything in Prometheus text format 0.0.4."""
         return generate_latest(self._registry)
 
-    def engine_changed(self, standing: Standing) -> None:
-        """Count the engine that was given up last, and those whose thread is stuck."""
-        self._given_up.labels(standing.passed_over[-1].name).inc()
+    def engine_changed(self, standing: Standing, *, given_up: str) -> None:
+        """Count the engine that ran and was given up, and those whose thread is stuck."""
+        self._given_up.labels(given_up).inc()
         self._stuck.set(standing.stuck)
 
     def session_changed(self, session: SessionInfo, state: SessionState, reason: str | None = None) -> None:

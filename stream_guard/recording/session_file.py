@@ -47,8 +47,10 @@ class SessionFile:
         if not lines or self._gone():
             return
         if self._handle is None or self._size >= self._part_bytes:
-            self._begin_part(lines[0])
-        self._write(b"".join(line.encode() for line in lines))
+            self._begin_part()
+        # With the lines, not before: a disk that was full when the file was begun must not cost the header.
+        head = [] if self._size else [Line(n=lines[0].n, at=lines[0].at, header=self._header)]
+        self._write(b"".join(line.encode() for line in [*head, *lines]))
 
     def picture(self, name: str, jpeg: bytes) -> str:
         """Keep a picture, unless the session was deleted; returns its path inside the folder.
@@ -80,7 +82,7 @@ class SessionFile:
             self.deleted = os.fstat(self._handle).st_nlink == 0
         return self.deleted
 
-    def _begin_part(self, first: Line) -> None:
+    def _begin_part(self) -> None:
         # O_APPEND and whole batches: whoever reads meanwhile sees whole lines.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,7 +91,6 @@ class SessionFile:
         self.close()
         self._handle, self._size = handle, 0
         self._number += 1
-        self._write(Line(n=first.n, at=first.at, header=self._header).encode())
 
     def _write(self, data: bytes) -> None:
         assert self._handle is not None

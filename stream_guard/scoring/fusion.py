@@ -71,6 +71,11 @@ class Fusion:
             level = self._change.past or 0.0
         self._trusted = level
 
+    def distrust(self) -> None:
+        """Nobody vouches for it any more; its past is learnt anew."""
+        self.reroute()
+        self._trusted = None
+
     def add(self, at_ns: int, llr: float) -> None:
         """Take one scored frame; see `Shift.add`."""
         if self._change is not None:

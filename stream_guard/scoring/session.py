@@ -130,6 +130,9 @@ class Session:
         track = self._tracks.get(face)
         if track is None or not track.trust():
             return False
+        former = self._tracks.get(self._anchor) if self._anchor is not None else None
+        if former is not None and former is not track and former.trusted:
+            former.distrust()
         self._anchor = face
         return True
 
@@ -143,7 +146,7 @@ class Session:
     def _level_beside(self, face: int) -> float | None:
         """Return the level of the face that somebody vouches for, to another one."""
         anchor = self._tracks.get(self._anchor) if self._anchor is not None else None
-        return anchor.llr if anchor is not None and face != self._anchor else None
+        return anchor.llr if anchor is not None and anchor.trusted and face != self._anchor else None
 
     def _silence(self, now_ns: int) -> list[ScoreEvent]:
         """Declare the session stale, once, if no frame has come for too long."""

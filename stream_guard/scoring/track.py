@@ -131,6 +131,15 @@ class FaceTrack:
         self._verdict.reset()
         return True
 
+    @property
+    def trusted(self) -> bool:
+        """Whether somebody vouches for this face."""
+        return self._fusion.trusted
+
+    def distrust(self) -> None:
+        """Take it as any other face from here on: somebody else is vouched for."""
+        self._fusion.distrust()
+
     def reroute(self) -> None:
         """Compare the face no more with how it looked before the picture came in another way."""
         self._fusion.reroute()

@@ -104,7 +104,7 @@ class WhepSource(ReceivingSource):
                 f"{self.name} refuses: {_reason(response, text)} (HTTP {response.status_code})",
             )
         if "location" in response.headers:
-            self._location = urljoin(self._answered_by, response.headers["location"])
+            self._location = self._next(self._answered_by, response)
         try:
             await connection.setRemoteDescription(RTCSessionDescription(text, "answer"))
         except Exception as error:
@@ -133,8 +133,18 @@ class WhepSource(ReceivingSource):
             if response.status_code not in {307, 308} or "location" not in response.headers:
                 self._answered_by = url
                 return response, text
-            url = urljoin(url, response.headers["location"])
+            url = self._next(url, response)
         raise SignallingError(response.status_code, f"{self.name} redirects without end")
+
+    def _next(self, url: str, response: httpx.Response) -> str:
+        """Return where a server sends us on to."""
+        try:
+            there = urljoin(url, response.headers["location"])
+        except ValueError:
+            there = ""
+        if not (there and there.isascii() and there.isprintable()):
+            raise SignallingError(403, f"{self.name} sends us to an address that cannot be read")
+        return there
 
     async def _body(self, response: httpx.Response) -> str:
         """Read the body, no further than the limit."""
@@ -149,10 +159,11 @@ class WhepSource(ReceivingSource):
 
     async def _say_goodbye(self) -> None:
         if self._location:
-            with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, SignallingError):
-                where, headers, options = await self._way_to(self._location)
-                async with httpx.AsyncClient(timeout=_GOODBYE_LIMIT_S) as http:
-                    await http.request("DELETE", where, headers=headers, extensions=options)
+            with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, SignallingError, TimeoutError):
+                async with asyncio.timeout(_GOODBYE_LIMIT_S):
+                    where, headers, options = await self._way_to(self._location)
+                    async with httpx.AsyncClient(timeout=_GOODBYE_LIMIT_S) as http:
+                        await http.request("DELETE", where, headers=headers, extensions=options)
 
     async def _way_to(self, url: str) -> tuple[str, dict[str, str], dict[str, str]]:
         """Return address, headers and TLS name for a URL, which may have come from the server.
@@ -179,4 +190,5 @@ def _reason(response: httpx.Response, text: str) -> str:
     """Return the first line of a plain-text refusal, shortened; else the status's name."""
     plain = response.headers.get("content-type", "").startswith("text/plain")
     lines = text.strip().splitlines() if plain else []
-    return lines[0][:120] if lines else response.reason_phrase
+    said = lines[0][:120] if lines else response.reason_phrase
+    return "".join(letter for letter in said if letter.isprintable())  # no escape sequences for terminals

@@ -50,7 +50,8 @@ async def test_every_score_finds_its_picture(call: Path, codec: clip.Codec) -> N
         assert tuple(one.stages_ns) == STAGES
         assert sum(one.stages_ns.values()) == one.total_ns
         assert min(value for stage, value in one.stages_ns.items() if stage != "threads") >= 0
-    assert {one.number for one in record.decoded} <= {one.number for one in session.sent}
+    seen = {one.number for one in record.decoded if one.ended_ns < record.ended_ns}  # later ones nobody noted
+    assert seen <= {one.number for one in session.sent}
     assert record.server.cpu_s > 0
     assert record.server.memory_mib > 50
 

@@ -20,7 +20,14 @@ def test_a_server_that_ends_in_mid_call_leaves_a_whole_journal(tmp_path: Path) -
     async def serve() -> str:
         config = Config.make(port=0, sources=("pattern:?size=320x240&fps=10",), journal=tmp_path)
         async with Service(config) as service:
-            await asyncio.sleep(4)
+
+            def enough() -> bool:
+                lines = [line for one in kept_sessions(tmp_path) if one.size for line in Replay(one.path)]
+                return sum(isinstance(line.message, Scores) for line in lines) >= 5
+
+            async with asyncio.timeout(50):
+                while not await asyncio.to_thread(enough):
+                    await asyncio.sleep(0.2)
             return service.hello.model.sha256
 
     sha256 = asyncio.run(serve())

@@ -47,8 +47,8 @@ def start(screen_name: str, tmp_path: Path) -> Iterator[Callable[..., Studio]]:
         def make(settings: dict[str, Any] | None, *scenes: str, **chosen: str) -> Studio:
             studio = Studio(tmp_path, screen_name)
             studio.prepare(scenes=scenes or ("Call", "Safe"), settings=settings)
-            studio.start(**chosen)
             stack.callback(studio.clear_away)
+            studio.start(**chosen)
             return studio
 
         yield make

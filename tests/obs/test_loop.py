@@ -62,7 +62,11 @@ def serving(source: str, folder: Path) -> Iterator[str]:
         yield until(address, "the server has not started", 60)
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def free_port(kind: socket.SocketKind) -> int:

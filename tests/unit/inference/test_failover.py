@@ -146,10 +146,10 @@ async def test_an_engine_that_fails_three_times_in_a_row_and_on_a_plain_batch_is
 async def test_an_engine_that_hangs_is_left_behind_counted_and_replaced() -> None:
     gate = threading.Event()
     hung, next_one = Gpu(gate=gate), Cpu()
-    async with worker_for(hung, next_one, patience_s=0.05) as worker:
+    async with worker_for(hung, next_one, patience_s=1.5) as worker:
         np.testing.assert_array_equal((await worker.infer(grey(7))).logits, brightness(grey(7)))
         assert worker.standing.stuck == 1
-        assert "hangs: no answer within 0.05 s" in worker.standing.reasons
+        assert "hangs: no answer within 1.5 s" in worker.standing.reasons
         gate.set()  # the driver came back after all: the thread frees its engine and ends
         await until(lambda: worker.standing.stuck == 0)
         assert not hung.loaded
@@ -164,20 +164,21 @@ async def test_an_engine_that_hangs_while_it_loads_is_passed_over() -> None:
         def load(self, *given: object) -> None:
             gate.wait(10)
 
-    async with worker_for(Stuck(), Cpu(), load_patience_s=0.05) as worker:
+    async with worker_for(Stuck(), Cpu(), load_patience_s=1.5) as worker:
         assert worker.standing.engine == "cpu"
         assert worker.standing.stuck == 1
         gate.set()
         await until(lambda: worker.standing.stuck == 0)
 
 
+@pytest.mark.timeout(90)
 def test_a_thread_that_is_left_behind_does_not_keep_the_program() -> None:
     program = (
         "import asyncio, threading\n"
         "from stream_guard.testing.engines import ScriptedEngine\n"
         "from tests.unit.inference.test_failover import grey, worker_for\n"
         "async def main():\n"
-        "    async with worker_for(ScriptedEngine(gate=Forever()), ScriptedEngine(), patience_s=0.05) as worker:\n"
+        "    async with worker_for(ScriptedEngine(gate=Forever()), ScriptedEngine(), patience_s=1.5) as worker:\n"
         "        await worker.infer(grey(1))\n"
         "        print(worker.standing.stuck)\n"
         "class Forever(threading.Event):\n"
@@ -187,7 +188,7 @@ def test_a_thread_that_is_left_behind_does_not_keep_the_program() -> None:
     )
     root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=15, check=False
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr
 
@@ -227,7 +228,7 @@ async def test_when_none_is_left_everybody_is_told_all_reasons_at_once() -> None
 async def test_closing_does_not_wait_for_an_engine_that_hangs_nor_load_another() -> None:
     gate = threading.Event()
     hung, next_one = Gpu(gate=gate), Cpu()
-    worker = worker_for(hung, next_one, patience_s=0.05)
+    worker = worker_for(hung, next_one, patience_s=1.5)
     await worker.start()
     asked = asyncio.create_task(worker.infer(grey(1)))
     await until(lambda: hung.batches)

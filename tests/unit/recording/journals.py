@@ -85,7 +85,7 @@ async def kept(folder: Path) -> list[Kept]:
 async def only_folder(folder: Path) -> Path:
     """Return the one session's folder, as soon as it is there."""
     async with asyncio.timeout(10):
-        while not (found := await kept(folder)):
+        while not (found := [one for one in await kept(folder) if one.size]):
             await asyncio.sleep(0.05)
     (one,) = found
     return one.path

@@ -146,6 +146,10 @@ asyncio.run(main())
 """
 
 
+def _written(folder: Path) -> bool:
+    return any(folder.glob("*/*.jsonl"))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9 on Windows")
 @pytest.mark.parametrize("after_s", [0.7, 1.3, 2.0])
 async def test_a_killed_writer_loses_no_more_than_the_last_second(tmp_path: Path, after_s: float) -> None:
@@ -160,12 +164,11 @@ async def test_a_killed_writer_loses_no_more_than_the_last_second(tmp_path: Path
     said: list[tuple[int, int]] = []
     try:
         began = None
-        while began is None or time.monotonic() - began < after_s:
+        while began is None or time.monotonic() - began < after_s or not _written(tmp_path):
             number, at_ns = (await process.stdout.readline()).split()
             said.append((int(number), int(at_ns)))
             began = began or time.monotonic()
         process.send_signal(signal.SIGKILL)
-        killed_ns = time.monotonic_ns()
         rest = (await process.communicate())[0]
         said += [(int(number), int(at_ns)) for number, at_ns in (line.split() for line in rest.splitlines()[:-1])]
     finally:
@@ -177,8 +180,8 @@ async def test_a_killed_writer_loses_no_more_than_the_last_second(tmp_path: Path
     assert numbers == list(range(1, len(numbers) + 1)), "without a gap"
     assert replay.missing == 0
     assert replay.torn <= 1
-    lost = [at_ns for number, at_ns in said if number > len(numbers)]
-    assert all(killed_ns - at_ns < 1e9 for at_ns in lost), "what was said a second before is there"
+    lost = [number for number, _ in said if number > len(numbers)]
+    assert len(lost) <= 500, "no more than a second's, at 2 ms each"
 
 
 def test_a_folders_name_is_plain_whatever_the_session_is_called() -> None:

@@ -125,6 +125,20 @@ def test_others_are_shown_relative_to_the_vouched_face() -> None:
     assert other.relative == pytest.approx(1.5, abs=0.01)
 
 
+def test_one_face_at_a_time_is_vouched_for_and_none_after_a_silence() -> None:
+    call = scene(replace(STRICT, verdict=VerdictSettings()))
+    call.show(face(1.5), face(-0.5, id=2), s=5)
+    assert call.session.trust(1)
+    assert call.session.trust(2)
+    call.show(face(1.5), face(-0.5, id=2), s=5)
+    former, vouched = call.update.faces
+    assert (former.trusted, vouched.trusted) == (False, True)
+    assert former.state is State.SYNTHETIC, "what the word took off its level is back"
+    call.wait(s=5)
+    call.show(face(1.5), face(-0.5, id=2), s=5)
+    assert [(said.trusted, said.relative) for said in call.update.faces] == [(False, None)] * 2
+
+
 def test_nobody_can_vouch_for_a_face_that_was_hardly_seen_or_is_gone() -> None:
     call = scene()
     assert not call.session.trust(1)
