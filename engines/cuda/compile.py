@@ -6,9 +6,11 @@ old version on purpose: a driver reads the PTX of its own CUDA version and of ol
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,11 +47,25 @@ def compile_kernel() -> str:
     _check(nvrtc, nvrtc.nvrtcCreateProgram(ctypes.byref(program), main, b"crop.cu", 1, texts, names))
     try:
         options = (ctypes.c_char_p * len(OPTIONS))(*(option.encode() for option in OPTIONS))
-        if nvrtc.nvrtcCompileProgram(program, len(OPTIONS), options):
+        with _own_locale():
+            failed = nvrtc.nvrtcCompileProgram(program, len(OPTIONS), options)
+        if failed:
             raise ValueError(_text(nvrtc, "nvrtcGetProgramLog", program))
         return f"// sources: {source_digest()}\n" + _text(nvrtc, "nvrtcGetPTX", program)
     finally:
         nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+@contextlib.contextmanager
+def _own_locale() -> Iterator[None]:
+    """Keep this thread's locale: NVRTC 12.0 leaves it at C, and then text is ASCII to Python."""
+    libc = ctypes.CDLL(None)
+    libc.uselocale.restype, libc.uselocale.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    before = libc.uselocale(None)
+    try:
+        yield
+    finally:
+        libc.uselocale(before)
 
 
 def _load_nvrtc() -> ctypes.CDLL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import re
 import subprocess
 import sys
@@ -29,7 +30,9 @@ def assembler() -> Path:
 
 
 def test_what_ships_was_made_of_these_sources() -> None:
+    before = locale.getencoding()
     assert compiler.PTX.read_text() == compiler.compile_kernel()
+    assert locale.getencoding() == before, "the compiler sets the thread's locale"
 
 
 def test_the_digest_tells_a_change_of_the_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
