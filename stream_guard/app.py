@@ -36,7 +36,7 @@ from stream_guard.models import store
 from stream_guard.models.calibration import Calibrator, track_settings
 from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import Observer, SessionInfo
-from stream_guard.pipeline.pipeline import Pipeline
+from stream_guard.pipeline.pipeline import Judgement, Pipeline
 from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.protocol.messages import Engine, EngineFailure, Hello, ModelReport, ServerMessage, Stats
 from stream_guard.recording.evidence import Evidence
@@ -187,9 +187,12 @@ class Runtime:
             every=every,
         )
 
-    async def _infer(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    async def _infer(self, batch: NDArray[np.uint8]) -> Judgement:
         prediction = await self._worker.infer(batch)
-        return self._calibrator.llr(prediction.logits)
+        patches = prediction.patches
+        return Judgement(
+            self._calibrator.llr(prediction.logits), None if patches is None else self._calibrator.llr(patches)
+        )
 
 
 def _one_at_a_time(network: Network) -> Network:

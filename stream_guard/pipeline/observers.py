@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stream_guard.budget.plan import DropCause, Plan
+from stream_guard.faces.result import Tracked
 from stream_guard.frame import Frame
 from stream_guard.scoring.observation import Update
 from stream_guard.sources.base import Transport
@@ -37,6 +42,9 @@ class Scored:
         at_s: seconds on the session's time line.
         scored_ns: monotonic nanoseconds at which the scores stood.
         plan: what the budget allowed.
+        tracked: every face as it was followed: pixel boxes, landmarks, pose.
+        patches: for each face that was judged, by id: log-likelihood ratios of the regions of its crop, float32,
+            shape (rows, columns), positive leans to synthetic. Empty where the model has no such output.
     """
 
     frame: Frame
@@ -45,6 +53,8 @@ class Scored:
     update: Update
     plan: Plan
     transport: Transport
+    tracked: Tracked
+    patches: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,25 @@ from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, Stage
 from stream_guard.scoring.observation import FaceObservation, Observation, Update
 from stream_guard.sources.base import Source
 
-__all__ = ["Budget", "Pipeline", "Scorer"]
+__all__ = ["Budget", "Judgement", "Pipeline", "Scorer"]
 
 _TICK_S = 0.25
 """How often a silent stream is looked after, in seconds."""
+
+
+class Judgement(NamedTuple):
+    """What the model says of a batch, calibrated. Positive leans to synthetic.
+
+    Attributes:
+        llrs: log-likelihood ratios, float32, shape (n,).
+        patches: the same per region of each crop, float32, shape (n, rows, columns), or None.
+    """
+
+    llrs: NDArray[np.float32]
+    patches: NDArray[np.float32] | None = None
+
+
+_NOTHING = Judgement(np.empty(0, dtype=np.float32))
 
 
 class Budget(Protocol):
@@ -69,7 +84,7 @@ class Pipeline:
         source: Source,
         *,
         looker: Looker,
-        infer: Callable[[NDArray[np.uint8]], Awaitable[NDArray[np.float32]]],
+        infer: Callable[[NDArray[np.uint8]], Awaitable[Judgement]],
         budget: Budget,
         scorer: Scorer,
         clock: Clock,
@@ -82,7 +97,7 @@ class Pipeline:
             info: who the session is.
             source: not yet open; the pipeline opens and closes it.
             looker: tracker and cutter.
-            infer: uint8 (n, size, size, 3) to calibrated log-likelihood ratios, float32 (n,).
+            infer: uint8 (n, size, size, 3) to what the model says of each.
             budget: what may be done with a frame.
             scorer: what is said about the faces.
             clock: for arrivals and durations.
@@ -200,16 +215,16 @@ class Pipeline:
         loop = asyncio.get_running_loop()
         at_ns = self._place(frame)
         looked = await loop.run_in_executor(self._looker.thread, self._looker.look, frame, at_ns, plan)
-        llrs: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+        said = _NOTHING
         asked_ns = self._clock.now_ns()
         if looked.judged:
-            llrs = await self._infer(looked.batch)
+            said = await self._infer(looked.batch)
             self._spent("infer", self._clock.now_ns() - asked_ns, faces=len(looked.judged))
         transport = self._source.transport()
         rerouted = self._route.changed(
             at_ns, codec=transport.codec, width=frame.width, height=frame.height, kbps=transport.kbps
         )
-        update = self._scorer.receive(_observation(frame, at_ns, looked, llrs, rerouted=rerouted))
+        update = self._scorer.receive(_observation(frame, at_ns, looked, said.llrs, rerouted=rerouted))
         self._faces = looked.tracked.measurable
         scored_ns = self._clock.now_ns()
         self._spent("convert", looked.convert_ns)
@@ -225,6 +240,10 @@ class Pipeline:
             update=update,
             plan=plan,
             transport=transport,
+            tracked=looked.tracked,
+            patches={}
+            if said.patches is None
+            else {face.id: regions for face, regions in zip(looked.judged, said.patches, strict=True)},
         )
 
     def _place(self, frame: Frame) -> int:

@@ -19,7 +19,7 @@ from stream_guard.faces.result import Tracked
 from stream_guard.frame import Frame
 from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import SessionInfo
-from stream_guard.pipeline.pipeline import Pipeline
+from stream_guard.pipeline.pipeline import Judgement, Pipeline
 from stream_guard.sources.colour import to_rgb
 from tests.unit.pipeline.doubles import FreeBudget, Notes, ScriptedSource, TwoFaces, looker
 
@@ -121,4 +121,4 @@ async def test_a_frame_starts_no_task() -> None:
 
 
 async def _no_logits(batch: Any) -> Any:
-    return np.zeros(len(batch), np.float32)
+    return Judgement(np.zeros(len(batch), np.float32))

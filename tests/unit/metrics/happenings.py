@@ -6,6 +6,7 @@ import numpy as np
 
 from stream_guard.budget.plan import Plan
 from stream_guard.face import Box, Reason
+from stream_guard.faces.result import Tracked
 from stream_guard.frame import Frame
 from stream_guard.pipeline.observers import Scored, SessionInfo
 from stream_guard.scoring.observation import EventKind, FaceScore, ScoreEvent, State, Update
@@ -44,4 +45,5 @@ def scored(
         update=Update(faces, events),
         plan=Plan(faces=1, degraded=degraded),
         transport=Transport(),
+        tracked=Tracked((), False, 0, 0, 0, 0),
     )

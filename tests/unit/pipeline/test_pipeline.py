@@ -11,7 +11,7 @@ from stream_guard.errors import ConfigError, SourceError, SourceNotFound
 from stream_guard.face import Reason
 from stream_guard.frame import Frame
 from stream_guard.pipeline.observers import SessionInfo
-from stream_guard.pipeline.pipeline import Pipeline
+from stream_guard.pipeline.pipeline import Judgement, Pipeline
 from stream_guard.sources.base import Source, Transport
 
 from .doubles import CLOCK, FreeBudget, Notes, ScriptedSource, TwoFaces, Witness, looker
@@ -24,10 +24,11 @@ class Model:
         self.batches: list[tuple[int, ...]] = []
         self._delay_s = delay_s
 
-    async def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    async def __call__(self, batch: NDArray[np.uint8]) -> Judgement:
         self.batches.append(batch.shape)
         await asyncio.sleep(self._delay_s)
-        return np.full(len(batch), 1.5, dtype=np.float32)
+        scores = np.full(len(batch), 1.5, dtype=np.float32)
+        return Judgement(scores, np.repeat(scores, 4).reshape(-1, 2, 2))
 
 
 def pipeline(
@@ -65,11 +66,16 @@ async def test_a_file_is_looked_at_frame_by_frame() -> None:
 
 
 async def test_what_the_model_said_reaches_the_right_face() -> None:
-    notes = Notes()
-    await pipeline(ScriptedSource(1, live=False), notes=notes).run()
+    notes, witness = Notes(), Witness()
+    await pipeline(ScriptedSource(1, live=False), notes=notes, witness=witness).run()
     good, small = notes.observations[0].faces
     assert (good.llr, good.reasons) == (1.5, ())
     assert (small.llr, small.reasons) == (None, (Reason.FACE_TOO_SMALL,))
+    scored = witness.scored[0]
+    assert [face.id for face in scored.tracked.faces] == [good.id, small.id]
+    assert {face: regions.tolist() for face, regions in scored.patches.items()} == {
+        good.id: [[1.5, 1.5], [1.5, 1.5]]
+    }
     assert (good.box.x, good.box.y, good.box.width) == (32 / 128, 16 / 72, 32 / 128)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stream_guard.errors import ConfigError, SignallingError, SourceError, TooManySessions
 from stream_guard.pipeline import supervisor as module
 from stream_guard.pipeline.observers import Observer, SessionInfo
-from stream_guard.pipeline.pipeline import Pipeline
+from stream_guard.pipeline.pipeline import Judgement, Pipeline
 from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.sources.base import Source
 
@@ -20,8 +20,8 @@ from .doubles import CLOCK, FreeBudget, Notes, ScriptedSource, TwoFaces, Witness
 pytestmark = pytest.mark.unit
 
 
-async def infer(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.zeros(len(batch), dtype=np.float32)
+async def infer(batch: NDArray[np.uint8]) -> Judgement:
+    return Judgement(np.zeros(len(batch), dtype=np.float32))
 
 
 def make(info: SessionInfo, source: Source, observers: Sequence[Observer]) -> Pipeline:

@@ -8,6 +8,7 @@ import pytest
 
 from stream_guard.budget.plan import Plan
 from stream_guard.face import Box
+from stream_guard.faces.result import Tracked
 from stream_guard.frame import Frame
 from stream_guard.models.store import default_model
 from stream_guard.pipeline.observers import Scored
@@ -34,7 +35,13 @@ def scored(number: int, value: float | None, *, state: State = State.AUTHENTIC, 
     events = (ScoreEvent(EventKind.ALARM_RAISED, at_ns=number * 10**9, face=1),) if state is State.SYNTHETIC else ()
     pixels = np.full((80, 120, 3), shade, np.uint8)
     return Scored(
-        Frame.from_rgb(pixels, sequence=number), float(number), 0, Update((face,), events), Plan(1), Transport()
+        Frame.from_rgb(pixels, sequence=number),
+        float(number),
+        0,
+        Update((face,), events),
+        Plan(1),
+        Transport(),
+        Tracked((), False, 0, 0, 0, 0),
     )
 
 
