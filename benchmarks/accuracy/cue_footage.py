@@ -100,9 +100,9 @@ def look(
 def _look(
     clip: Clip, kbps: int | None, predict: Predictor, mesh: LargestFace, manifest: Manifest, *, lossy: bool
 ) -> Series:
-    fps, frames = _frames(clip)
+    fps, pictures = frames(clip)
     if kbps is not None:
-        frames = _compressed(frames, kbps, fps, Loss("missing", 8) if lossy else None)
+        pictures = compressed(pictures, kbps, fps, Loss("missing", 8) if lossy else None)
     at_s: list[float] = []
     grey: list[list[NDArray[np.uint8]]] = []
     points: list[NDArray[np.float32]] = []
@@ -112,7 +112,7 @@ def _look(
     face: NDArray[np.float32] | None = None
     window, due = 0, 0.0
     waiting: tuple[NDArray[np.uint8], NDArray[np.float32]] | None = None
-    for number, rgb in enumerate(frames):
+    for number, rgb in enumerate(pictures):
         if waiting is not None:
             first, found = waiting
             later = mesh.largest(rgb)
@@ -153,14 +153,15 @@ def _crop(rgb: NDArray[np.uint8], box: Box, size: int, manifest: Manifest) -> ND
     return cut(rgb, crop_matrix(box, size=size, margin=manifest.margin), size=size)
 
 
-def _frames(clip: Clip) -> tuple[float, Iterator[NDArray[np.uint8]]]:
+def frames(clip: Clip, longest_s: float = LONGEST_S) -> tuple[float, Iterator[NDArray[np.uint8]]]:
+    """Return a clip's frames a second, and its frames: the labelled part, no side above 960 px, sides even."""
     with av.open(str(clip.path)) as container:
         fps = float(container.streams.video[0].average_rate or 30)
 
     def decoded() -> Iterator[NDArray[np.uint8]]:
         with av.open(str(clip.path)) as container:
             for number, frame in enumerate(container.decode(video=0)):
-                if number / fps >= LONGEST_S:
+                if number / fps >= longest_s:
                     return
                 rgb = labelled_part(frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False), clip)
                 scale = min(1.0, _LONGEST_SIDE / max(rgb.shape[:2]))
@@ -172,13 +173,13 @@ def _frames(clip: Clip) -> tuple[float, Iterator[NDArray[np.uint8]]]:
     return fps, decoded()
 
 
-def _compressed(
-    frames: Iterator[NDArray[np.uint8]], kbps: int, fps: float, loss: Loss | None
+def compressed(
+    pictures: Iterator[NDArray[np.uint8]], kbps: int, fps: float, loss: Loss | None = None
 ) -> Iterator[NDArray[np.uint8]]:
     """Pass VP8 at a rate in stretches of four seconds, each beginning with a key frame."""
     stretch: list[NDArray[np.uint8]] = []
     ending: list[NDArray[np.uint8] | None] = [None]
-    for rgb in chain(frames, ending):
+    for rgb in chain(pictures, ending):
         if stretch and (rgb is None or len(stretch) >= 4 * fps):
             height, width = stretch[0].shape[:2]
             # The encoder takes 30 frames for a second.
