@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from stream_guard import __version__
 from stream_guard.budget.admission import Admission
+from stream_guard.budget.contention import Contention
 from stream_guard.clock import NS_PER_MS, Clock, MonotonicClock
 from stream_guard.config import Config, is_loopback
 from stream_guard.faces.finder import Finder
 from stream_guard.faces.landmarker import Landmarker
 from stream_guard.faces.mesh import FaceMesh
 from stream_guard.faces.tracker import FaceTracker
+from stream_guard.inference.cores import physical_cores
 from stream_guard.inference.engine import EngineOptions, Network
 from stream_guard.inference.registry import open_network, ranked
 from stream_guard.inference.standing import Standing
@@ -80,6 +82,7 @@ class Runtime:
         self._engine_changed = engine_changed
         self._config = config
         self._stack = AsyncExitStack()
+        self._contention = Contention(places=physical_cores())
 
     async def __aenter__(self) -> Self:
         """Find and load the engine, the model and the files of others.
@@ -180,6 +183,7 @@ class Runtime:
                 max_age_ns=round(config.max_age_ms * NS_PER_MS),
                 live=info.live,
                 max_faces=config.max_faces,
+                contention=self._contention,
             ),
             scorer=scorer or self.scorer(live=info.live),
             clock=self.clock,

@@ -15,6 +15,8 @@ class DropCause(StrEnum):
     """A newer frame overwrote it in the slot."""
     EXPIRED = "expired"
     """It was past its deadline when its turn came."""
+    YIELDED = "yielded"
+    """Its faces had their rate, and other streams kept the machine busy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ const TOO_SMALL_BRIEF = "pin or enlarge";
 const CAUSES = {
   superseded: "overtaken by a newer frame",
   expired: "past its deadline",
+  yielded: "left to other calls, its faces had their rate",
 };
 
 const EVENTS = {
