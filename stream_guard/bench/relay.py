@@ -1,67 +1,41 @@
-"""A bad network on loopback: datagrams between two peers, some of them lost, all of them late. Seeded.
+"""A bad network on loopback: datagrams between two peers, some lost, late, twice or in another order. Seeded.
 
-It stands between a sender and the address in a server's answer. Only media is lost (RTP and RTCP, told by their
-first byte as RFC 7983 does), because a lost handshake says nothing of latency and costs a second; all is delayed.
+It stands between a sender and the address in a server's answer. Only media is lost, doubled and reordered (RTP
+and RTCP, told by their first byte as RFC 7983 does), because a lost handshake says nothing of a call and costs a
+second; all is delayed, all must pass a narrow link, and nothing passes in an outage.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
 from typing import Any, cast
 
-from stream_guard.errors import ConfigError, SignallingError
+from stream_guard.bench.impairment import Impairment, Link
+from stream_guard.errors import SignallingError
 
 __all__ = ["Impairment", "Relay"]
 
 Address = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Impairment:
-    """What the network does to each datagram, in either direction.
-
-    Attributes:
-        loss: share of the media that is lost, 0 to 1.
-        delay_ms: one way.
-        jitter_ms: added to it, evenly from 0 to this; datagrams may overtake each other.
-        seed: of the losses and the jitter.
-    """
-
-    loss: float = 0.0
-    delay_ms: float = 0.0
-    jitter_ms: float = 0.0
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        """Check.
-
-        Raises:
-            ConfigError: a figure makes no sense.
-        """
-        if not 0 <= self.loss < 1 or self.delay_ms < 0 or self.jitter_ms < 0:
-            raise ConfigError("loss is a share from 0 to below 1; delays are not negative")
-
-    @property
-    def any(self) -> bool:
-        """Whether the network does anything at all."""
-        return bool(self.loss or self.delay_ms or self.jitter_ms)
-
-
 class Relay:
     """Passes datagrams on. ``answer = await relay.open(answer)``, then connect with that answer.
 
     Attributes:
-        passed, lost: datagrams so far, both directions.
+        passed, lost: datagrams so far, both directions; a doubled one passes twice.
     """
 
     def __init__(self, impairment: Impairment) -> None:
         self.passed = self.lost = 0
-        self._impairment = impairment
-        self._random = random.Random(impairment.seed)
         self._peer: Address | None = None
-        self._ends: list[asyncio.DatagramTransport] = []
+        self._target: Address | None = None
+        self._near: asyncio.DatagramTransport | None = None
+        self._far: asyncio.DatagramTransport | None = None
+        self._cut = False
+        # Each direction draws for itself: what comes back then changes nothing of what is lost on the way there.
+        self._there = Link(impairment, random.Random(impairment.seed))
+        self._back = Link(impairment, random.Random(f"back {impairment.seed}"))
 
     async def open(self, answer: str) -> str:
         """Listen, and put ourselves in the place of the answerer's address.
@@ -77,52 +51,78 @@ class Relay:
         Raises:
             SignallingError: the answer has no such candidate.
         """
-        target: Address | None = None
         lines = []
         loop = asyncio.get_running_loop()
-        near, _ = await loop.create_datagram_endpoint(lambda: _End(self._from_peer), local_addr=("127.0.0.1", 0))
-        self._ends.append(near)
+        self._near, _ = await loop.create_datagram_endpoint(
+            lambda: _End(self._from_peer), local_addr=("127.0.0.1", 0)
+        )
         for line in answer.splitlines(keepends=True):
             if not line.startswith("a=candidate:"):
                 lines.append(line)
                 continue
             fields = line.split()
-            if target is None and fields[2].lower() == "udp" and fields[4] == "127.0.0.1":
-                target = fields[4], int(fields[5])
-                fields[5] = str(near.get_extra_info("sockname")[1])
+            if self._target is None and fields[2].lower() == "udp" and fields[4] == "127.0.0.1":
+                self._target = fields[4], int(fields[5])
+                fields[5] = str(self._near.get_extra_info("sockname")[1])
                 lines.append(" ".join(fields) + "\r\n")
-        if target is None:
+        if self._target is None:
             raise SignallingError(406, "the answer names no address on 127.0.0.1 to stand before")
-        far, _ = await loop.create_datagram_endpoint(lambda: _End(self._to_peer), remote_addr=target)
-        self._ends.append(far)
+        await self.rebind()
         return "".join(lines)
+
+    async def rebind(self) -> None:
+        """Reach the answerer from another port from now on; what it sends to the old one is lost.
+
+        That is what a router does that has forgotten a connection, or a computer that has changed networks.
+        """
+        if self._target is None:
+            raise RuntimeError("open the relay first")
+        far, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _End(self._to_peer), remote_addr=self._target
+        )
+        if self._far is not None:
+            self._far.close()
+        self._far = far
+
+    def become(self, impairment: Impairment) -> None:
+        """Be another network from now on; what is on its way arrives as it would have."""
+        self._there.become(impairment)
+        self._back.become(impairment)
+
+    def cut(self) -> None:
+        """Let nothing through, in either direction, until `mend`."""
+        self._cut = True
+
+    def mend(self) -> None:
+        """End an outage."""
+        self._cut = False
 
     def close(self) -> None:
         """Stop listening; what is still on its way is gone."""
-        for end in self._ends:
-            end.close()
+        for end in (self._near, self._far):
+            if end is not None:
+                end.close()
 
     def _from_peer(self, data: bytes, sender: Address) -> None:
         self._peer = sender
-        self._pass_on(data, self._ends[1] if len(self._ends) > 1 else None, None)
+        if self._far is not None:
+            self._pass_on(data, self._there, self._far, None)
 
     def _to_peer(self, data: bytes, _sender: Address) -> None:
-        if self._peer is not None:
-            self._pass_on(data, self._ends[0], self._peer)
+        if self._peer is not None and self._near is not None:
+            self._pass_on(data, self._back, self._near, self._peer)
 
-    def _pass_on(self, data: bytes, end: asyncio.DatagramTransport | None, to: Address | None) -> None:
-        if end is None:
-            return
-        network = self._impairment
-        if data and 128 <= data[0] < 192 and self._random.random() < network.loss:
-            self.lost += 1
-            return
-        self.passed += 1
-        late_s = (network.delay_ms + self._random.uniform(0, network.jitter_ms)) / 1000
-        if late_s > 0:
-            asyncio.get_running_loop().call_later(late_s, _send, end, data, to)
-        else:
-            _send(end, data, to)
+    def _pass_on(self, data: bytes, link: Link, end: asyncio.DatagramTransport, to: Address | None) -> None:
+        loop = asyncio.get_running_loop()
+        media = bool(data) and 128 <= data[0] < 192
+        delays_s = [] if self._cut else link.delays_s(len(data), loop.time(), media=media)
+        self.lost += not delays_s
+        self.passed += len(delays_s)
+        for late_s in delays_s:
+            if late_s > 0:
+                loop.call_later(late_s, _send, end, data, to)
+            else:
+                _send(end, data, to)
 
 
 class _End(asyncio.DatagramProtocol):

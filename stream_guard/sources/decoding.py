@@ -16,7 +16,7 @@ from aiortc import RTCPeerConnection, rtcrtpreceiver
 
 from stream_guard.clock import NS_PER_S, Clock
 from stream_guard.errors import SourceError, UnsupportedMedia
-from stream_guard.sources.jitter import PromptJitterBuffer
+from stream_guard.sources.recovery import DecoderAlarm, PatientNacks, RecoveringBuffer
 
 __all__ = ["MAX_PIXELS", "DecodeQueue", "bound_receivers", "key_frame_size"]
 
@@ -67,7 +67,10 @@ class DecodeQueue(queue.Queue[Any]):
 
     Attributes:
         passed_over: pictures that were never decoded.
+        buffer: where they are put together before; None for sound.
     """
+
+    buffer: RecoveringBuffer | None = None
 
     def __init__(
         self, *, video: bool, clock: Clock, ask_key_frame: Callable[[], None], refuse: Callable[[SourceError], None]
@@ -168,6 +171,11 @@ def bound_receivers(
     queues = []
     for transceiver in connection.getTransceivers():
         receiver: Any = transceiver.receiver
+        buffer = RecoveringBuffer(_PACKETS, clock=clock)
+        if transceiver.kind == "video":
+            _replace(receiver, "_RTCRtpReceiver__jitter_buffer", buffer)
+            _replace(receiver, "_RTCRtpReceiver__nack_generator", PatientNacks(clock))
+            _replace(receiver, "_RTCRtpReceiver__decoder_error", DecoderAlarm(buffer))
         waiting = DecodeQueue(
             video=transceiver.kind == "video",
             clock=clock,
@@ -177,7 +185,7 @@ def bound_receivers(
         _replace(receiver, "_RTCRtpReceiver__decoder_queue", waiting)
         _replace(receiver, "_RTCRtpReceiver__remote_streams", _Sources(refuse))
         if transceiver.kind == "video":
-            _replace(receiver, "_RTCRtpReceiver__jitter_buffer", PromptJitterBuffer(_PACKETS))
+            waiting.buffer = buffer
             queues.append(waiting)
     return queues
 
