@@ -14,7 +14,19 @@ __all__ = ["Source", "Transport"]
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How the picture gets here, as measured over the last seconds. None or 0 where it is not known."""
+    """How the picture gets here, as measured over the last seconds. None or 0 where it is not known.
+
+    Attributes:
+        codec: its name.
+        width, height: in pixels.
+        fps: pictures a second.
+        kbps: kilobits a second.
+        lost: packets that did not arrive the first time, since the beginning.
+        decode_errors: pictures that could not be decoded, since the beginning.
+        passed_over: pictures that came and were not decoded, because one they build on was lost, since the
+            beginning.
+        damaged: pictures that were decoded all the same: in part, no camera made them. Since the beginning.
+    """
 
     codec: str = ""
     width: int = 0
@@ -23,6 +35,8 @@ class Transport:
     kbps: float | None = None
     lost: int | None = None
     decode_errors: int = 0
+    passed_over: int = 0
+    damaged: int = 0
 
 
 class Source(ABC):

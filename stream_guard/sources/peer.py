@@ -7,7 +7,7 @@ import contextlib
 import logging
 import queue
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Literal
 
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
@@ -101,7 +101,7 @@ class Receiver:
     @property
     def passed_over(self) -> int:
         """How many pictures came but were never decoded."""
-        return sum(waiting.passed_over for waiting in self._queues)
+        return sum(waiting.passed_over for waiting in self._queues) + self._buffered("passed_over")
 
     def add_later(self, candidates: tuple[tuple[str, str], ...]) -> None:
         """Add (media id, candidate) pairs without waiting for the look-up of mDNS names.
@@ -142,7 +142,12 @@ class Receiver:
             fps=self._pictures.per_second(self._clock.now_ns()),
             kbps=self._kbps,
             lost=self._lost,
+            passed_over=self._buffered("passed_over"),
+            damaged=self._buffered("damaged"),
         )
+
+    def _buffered(self, count: Literal["passed_over", "damaged"]) -> int:
+        return sum(getattr(waiting.buffer, count) for waiting in self._queues if waiting.buffer is not None)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks = [task for task in self._tasks if not task.done()]
