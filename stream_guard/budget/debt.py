@@ -8,7 +8,7 @@ __all__ = ["Debt"]
 
 
 class Debt:
-    """Grows with time and faces, shrinks with what is measured: so a rate holds at any frame rate, and over pauses."""
+    """Grows with time and faces, shrinks with what is measured: so a rate holds at any frame rate."""
 
     def __init__(self, rate: float, *, rounds: float = 1.0) -> None:
         """Owe nothing yet.
