@@ -17,6 +17,8 @@ class DropCause(StrEnum):
     """It was past its deadline when its turn came."""
     YIELDED = "yielded"
     """Its faces had their rate, and other streams kept the machine busy."""
+    FAILED = "failed"
+    """Something inside failed on it: memory, the tracker, the engine. The next frames are looked at again."""
 
 
 @dataclass(frozen=True, slots=True)

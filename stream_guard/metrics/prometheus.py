@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from stream_guard import __version__
@@ -10,7 +12,7 @@ from stream_guard.clock import seconds
 from stream_guard.face import Reason
 from stream_guard.frame import Frame
 from stream_guard.inference.standing import Standing
-from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, SessionState, Stage, Ticked
+from stream_guard.pipeline.observers import Fault, Observer, Part, Scored, SessionInfo, SessionState, Stage, Ticked
 from stream_guard.scoring.observation import ScoreEvent, State, Update
 
 __all__ = ["PrometheusMetrics"]
@@ -39,6 +41,7 @@ class PrometheusMetrics(Observer):
         self._refused = self._counter("faces_not_judged", "Faces on scored frames, by why not judged.", "reason")
         self._begun = self._counter("sessions", "Sessions that were begun.", "kind")
         self._given_up = self._counter("engines_given_up", "Engines that failed while they ran.", "engine")
+        self._faults = self._counter("faults", "What failed inside and was mended.", "part")
         self._stuck = Gauge(
             "stream_guard_engine_threads_stuck",
             "Threads of engines that hung and have not come back.",
@@ -129,11 +132,16 @@ class PrometheusMetrics(Observer):
             self._show(session, ticked.update)
         self._happened(ticked.update.events)
 
+    def fault(self, fault: Fault) -> None:
+        """Count by what failed."""
+        self._faults.labels(fault.part).inc()
+
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
         counter = Counter(f"stream_guard_{name}", what, labels, registry=self._registry)
-        if labels == ("reason",):  # known in advance, so a rate is 0 and not absent until the first
-            for reason in Reason:
-                counter.labels(reason.value)
+        # Known in advance, so a rate is 0 and not absent until the first.
+        known = {"reason": [reason.value for reason in Reason], "part": get_args(Part)}
+        for value in known.get(labels[0], ()):
+            counter.labels(value)
         return counter
 
     def _show(self, session: SessionInfo, update: Update) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "EngineFailure",
     "Event",
     "FaceReport",
+    "FaultReport",
     "Hello",
     "ModelReport",
     "Scores",
@@ -85,6 +86,18 @@ class Engine(_Message):
     engine: str = Field(description="empty where none is left")
     device: str
     passed_over: tuple[EngineFailure, ...]
+
+
+class FaultReport(_Message):
+    """Something inside failed, and what was done about it. Calls go on; one that cannot says so by ending."""
+
+    type: Literal["fault"] = "fault"
+    v: Literal[1] = VERSION
+    session: str | None = Field(description="the one it concerns; null: all of them")
+    part: Literal["faces", "stream", "server", "observer"] = Field(
+        description="following the faces, one stream's way, the whole server for a while, or somebody who watches"
+    )
+    reason: str = Field(description="in one line, for people")
 
 
 class DriverReport(_Message):
@@ -207,9 +220,13 @@ class Subscribe(_Message):
     sessions: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] | None = Field(
         None, description="null: all"
     )
-    types: tuple[Literal["scores", "event", "stats", "session"], ...] | None = Field(None, description="null: all")
+    types: tuple[Literal["scores", "event", "stats", "session", "fault"], ...] | None = Field(
+        None, description="null: all"
+    )
     max_rate: float | None = Field(None, gt=0, le=1000, description="scores messages a second and session")
 
 
-ServerMessage = Annotated[Hello | Engine | Scores | Event | Stats | Session, Field(discriminator="type")]
+ServerMessage = Annotated[
+    Hello | Engine | FaultReport | Scores | Event | Stats | Session, Field(discriminator="type")
+]
 ClientMessage = Subscribe

@@ -8,14 +8,24 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from stream_guard.protocol.messages import VERSION, Engine, Event, Hello, Scores, Session, Stats, Subscribe
+from stream_guard.protocol.messages import (
+    VERSION,
+    Engine,
+    Event,
+    FaultReport,
+    Hello,
+    Scores,
+    Session,
+    Stats,
+    Subscribe,
+)
 
 __all__ = ["PATH", "build", "render"]
 
 PATH = Path(__file__).with_name("schema.json")
 """Where the schema lies in the package."""
 
-_SERVER = (Hello, Engine, Scores, Event, Stats, Session)
+_SERVER = (Hello, Engine, FaultReport, Scores, Event, Stats, Session)
 _CLIENT = (Subscribe,)
 
 

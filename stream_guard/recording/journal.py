@@ -22,7 +22,7 @@ from typing import Self
 from stream_guard.errors import ConfigError
 from stream_guard.face import Box
 from stream_guard.frame import Frame
-from stream_guard.protocol.messages import Engine, Hello, Scores, ServerMessage, Session, Stats
+from stream_guard.protocol.messages import Engine, FaultReport, Hello, Scores, ServerMessage, Session, Stats
 from stream_guard.recording.archive import new_name, prune
 from stream_guard.recording.line import Header, Line
 from stream_guard.recording.session_file import SessionFile
@@ -150,14 +150,14 @@ class Journal:
         if isinstance(message, Hello | Stats):
             return
         with self._lock:
-            if isinstance(message, Engine):
+            if isinstance(message, Engine) or message.session is None:  # it concerns all
                 for writing in self._sessions.values():
                     writing.add(Line(n=writing.n, at=_now(), message=message))
                 return
             ended = isinstance(message, Session) and message.state == "ended"
             found = self._sessions.get(message.session)
             if found is None:
-                if ended:
+                if ended or isinstance(message, FaultReport):
                     return
                 found = self._sessions[message.session] = self._new(message.session)
             if isinstance(message, Scores):

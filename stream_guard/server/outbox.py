@@ -103,7 +103,8 @@ class Outbox:
         wish = self._wish
         if kind in ("hello", "engine"):  # whoever listens must know what gives the scores
             return True
-        return (wish.types is None or kind in wish.types) and (wish.sessions is None or session in wish.sessions)
+        here = session is None or wish.sessions is None or session in wish.sessions  # without one: it concerns all
+        return here and (wish.types is None or kind in wish.types)
 
     def _keep(self, waiting: _Waiting) -> None:
         """Add a message that must not be lost, or give the client up."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stream_guard.clock import Clock, ms
-from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, SessionState, Ticked
+from stream_guard.pipeline.observers import Fault, Observer, Scored, SessionInfo, SessionState, Ticked
 from stream_guard.protocol.codec import event_message, scores_message
-from stream_guard.protocol.messages import BudgetReport, ServerMessage, Session, Stats, TransportReport
+from stream_guard.protocol.messages import BudgetReport, FaultReport, ServerMessage, Session, Stats, TransportReport
 from stream_guard.scoring.observation import Update
 from stream_guard.sources.base import Transport
 
 __all__ = ["Reporter"]
+
+_REASON = 300
+"""What a client is told of a fault, in characters: an exception's message may be a page."""
 
 
 class Reporter(Observer):
@@ -57,6 +60,10 @@ class Reporter(Observer):
         last = self._last.get(session.id)
         if last is not None:
             self._report(session, last, ticked.update, ticked.at_s)
+
+    def fault(self, fault: Fault) -> None:
+        """Publish what failed and was mended."""
+        self._publish(FaultReport(session=fault.session, part=fault.part, reason=fault.reason[:_REASON]))
 
     def _report(self, session: SessionInfo, scored: Scored, update: Update, at_s: float) -> None:
         for event in update.events:

@@ -22,12 +22,19 @@ let alarmed = "";
 const soon = throttled(draw, 4);
 guard.on("scores", (scores) => history(scores.session).addScores(scores, performance.now()));
 guard.on("event", (event) => history(event.session).addEvent(event, performance.now()));
+guard.on("fault", (fault) => {
+  const alive = [...guard.sessions.values()].filter((view) => view.state !== "ended").map((view) => view.id);
+  for (const id of fault.session === null ? alive : [fault.session]) history(id).addNews(fault);
+});
+guard.on("session", (session) => {
+  if (session.state === "ended") history(session.session).addNews(session);
+});
 guard.on("hello", () => {
   histories.clear(); // After a restart the same id may be another session.
   drawServer();
 });
 guard.on("engine", drawServer);
-for (const name of ["scores", "event", "stats", "session", "status", "stale"]) guard.on(name, soon);
+for (const name of ["scores", "event", "stats", "session", "fault", "status", "stale"]) guard.on(name, soon);
 setInterval(soon, 500);
 addEventListener("resize", soon);
 byId("span").addEventListener("change", soon);

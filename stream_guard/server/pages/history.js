@@ -66,7 +66,7 @@ export class SessionHistory {
     this.faces = new Map();
     /** `{at, kind}` of what made the scores start again. */
     this.marks = [];
-    /** `{at, event}`, the newest first; `at` is wall time. */
+    /** `{at, event}`, the newest first; `at` is wall time, `event` a message: event, fault, or session that ended. */
     this.events = [];
   }
 
@@ -86,6 +86,15 @@ export class SessionHistory {
   /** Take in an `event` message. */
   addEvent(event, now) {
     if (event.kind === "scene_cut" || event.kind === "resumed") push(this.marks, { at: now, kind: event.kind }, MARKS);
+    this.#note(event);
+  }
+
+  /** Take in a `fault` message, or the `session` message that says why it ended: lines of the log, too. */
+  addNews(message) {
+    this.#note(message);
+  }
+
+  #note(event) {
     this.events.unshift({ at: Date.now(), event });
     if (this.events.length > EVENTS) this.events.pop();
   }

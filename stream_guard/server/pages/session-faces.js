@@ -51,7 +51,7 @@ function logLine(at, event) {
   const mark = event.state ? shape(event.state) : loud ? shape("synthetic") : make("span");
   const score = event.authenticity === null || event.authenticity === undefined ? ""
     : ` · authenticity ${percent(event.authenticity)}`;
-  return make("li", { "data-alarm": loud, "data-kind": event.kind },
+  return make("li", { "data-alarm": loud, "data-kind": event.kind || event.type },
     make("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour12: false })),
     make("span", {}, mark), make("span", {}, eventWords(event) + score));
 }

@@ -31,7 +31,7 @@ const TOKEN_SUBPROTOCOL = "stream-guard.token.";
  * @param {string} [url] ws(s) or http(s) address of `/ws`; without it the page's own origin.
  * @param {object} [options]
  * @param {string[]} [options.sessions] only these sessions; all by default.
- * @param {string[]} [options.types] of "scores", "event", "stats", "session"; all by default.
+ * @param {string[]} [options.types] of "scores", "event", "stats", "session", "fault"; all by default.
  * @param {number} [options.maxRate] at most this many scores messages a second and session.
  * @param {string} [options.token] sent as a subprotocol; by default the page's own `#token=` on its own origin.
  * @returns {Guard}
@@ -71,8 +71,8 @@ export class Guard {
   }
 
   /**
-   * Call back on "hello", "engine", "scores", "event", "stats", "session" (with the message), "message" (any of them),
-   * "status" (with the new status) or "stale" (with the View that went stale or came back).
+   * Call back on "hello", "engine", "scores", "event", "stats", "session", "fault" (with the message), "message" (any of
+   * them), "status" (with the new status) or "stale" (with the View that went stale or came back).
    *
    * @returns {() => void} call it to stop.
    */
@@ -194,7 +194,7 @@ export class Guard {
     } else if (message.type === "engine") {
       const { engine, device, passed_over } = message;
       this.hello = { ...this.hello, engine, device, passed_over };
-    } else if (message.type !== "event") return;
+    } else if (message.type !== "event" && message.type !== "fault") return;
     this.#emit(message.type, message);
     this.#emit("message", message);
   }

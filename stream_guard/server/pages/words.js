@@ -39,6 +39,7 @@ const TOO_SMALL_BRIEF = "pin or enlarge";
 const CAUSES = {
   superseded: "overtaken by a newer frame",
   expired: "past its deadline",
+  failed: "something inside failed on it",
   yielded: "left to other calls, its faces had their rate",
 };
 
@@ -51,6 +52,13 @@ const EVENTS = {
   scene_cut: "Scene cut: scores start again",
   stale: "No picture any more",
   resumed: "Picture is back",
+};
+
+const FAULTS = {
+  faces: "Following faces",
+  stream: "This call",
+  server: "The server",
+  observer: "A listener inside",
 };
 
 const SESSION_STATES = { connecting: "starting", live: "live", stale: "no picture", ended: "ended" };
@@ -90,8 +98,10 @@ export function causeWords(cause) {
   return CAUSES[cause] || plain(cause);
 }
 
-/** What happened, as one sentence part. */
+/** What happened, as one sentence part: of an event, a fault, or a session that ended. */
 export function eventWords(event) {
+  if (event.type === "fault") return `${FAULTS[event.part] || "Inside"}: ${event.reason}`;
+  if (event.type === "session") return `Ended: ${event.reason || "no reason was given"}`;
   const who = event.face === null || event.face === undefined ? "" : `Face ${event.face} `;
   if (event.kind === "state_changed") {
     const from = event.previous ? `${lower(stateWord(event.previous))} → ` : "";

@@ -9,6 +9,7 @@ from stream_guard.protocol.messages import (
     EngineFailure,
     Event,
     FaceReport,
+    FaultReport,
     Hello,
     ModelReport,
     Scores,
@@ -33,6 +34,9 @@ SERVER = {
         engine="onnxruntime",
         device="cpu",
         passed_over=(EngineFailure(name="tensorrt", reason="the GPU has fallen off the bus"),),
+    ),
+    "fault": FaultReport(
+        session=None, part="faces", reason="the face landmarker's process died and was started again"
     ),
     "scores": Scores(
         session="c1",
@@ -63,7 +67,7 @@ SERVER = {
             ),
         ),
         budget=BudgetReport(target_ms=33.0, p95_ms=24.1, degraded=True, dropped={DropCause.SUPERSEDED: 3}),
-        transport=TransportReport(codec="VP8", width=1280, height=720, fps=29.9, kbps=2300.0, lost=0),
+        transport=TransportReport(codec="VP8", width=1280, height=720, fps=29.9, kbps=2300.0, lost=0, evidence=0.76),
     ),
     "event_alarm": Event(
         session="c1",

@@ -13,7 +13,7 @@ from stream_guard.budget.plan import DropCause
 from stream_guard.face import Reason
 from stream_guard.models import manifest
 from stream_guard.protocol import codec
-from stream_guard.protocol.messages import Engine, Event, Hello, Scores, Session, Stats, Subscribe
+from stream_guard.protocol.messages import Engine, Event, FaultReport, Hello, Scores, Session, Stats, Subscribe
 from stream_guard.scoring.observation import Cue, EventKind, State
 
 pytestmark = pytest.mark.unit
@@ -32,7 +32,8 @@ def named_after(word: str) -> list[str]:
 def test_every_message_has_its_example() -> None:
     shown = [json.loads(text)["type"] for text in EXAMPLES]
     assert shown == [
-        kind.model_fields["type"].default for kind in (Hello, Engine, Session, Scores, Event, Stats, Subscribe)
+        kind.model_fields["type"].default
+        for kind in (Hello, Engine, FaultReport, Session, Scores, Event, Stats, Subscribe)
     ]
 
 
