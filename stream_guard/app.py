@@ -162,6 +162,7 @@ class Runtime:
             every: look at every n-th frame only.
         """
         config = self._config
+        transport = self.manifest.transport
         return Pipeline(
             info,
             source,
@@ -189,6 +190,7 @@ class Runtime:
             clock=self.clock,
             observers=observers,
             every=every,
+            evidence=transport.share if transport is not None else lambda bits_per_pixel: 1.0,
         )
 
     async def _infer(self, batch: NDArray[np.uint8]) -> Judgement:

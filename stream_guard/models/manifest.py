@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stream_guard.errors import ModelError
 
@@ -18,6 +19,7 @@ __all__ = [
     "Measurement",
     "PrecisionCost",
     "Threshold",
+    "TransportEvidence",
 ]
 
 
@@ -85,6 +87,37 @@ class Measurement(_Strict):
     command: str
 
 
+class TransportEvidence(_Strict):
+    """How much of its evidence is left where a picture comes with few bits.
+
+    What the model says of a picture that an encoder smoothed overclaims: its log-likelihood ratios hardly move for
+    real faces, and those of swaps come down to meet them.
+    """
+
+    none_at: float = Field(gt=0, description="bits a pixel at and below which next to nothing is left")
+    full_at: float = Field(gt=0, description="bits a pixel from which on all of it is there")
+    floor: float = Field(gt=0, le=1, description="what is left at least")
+    measured_on: str = Field(description="clips and transport, in words")
+    command: str
+
+    def share(self, bits_per_pixel: float) -> float:
+        """Return the share of evidence that is left, `floor` to 1, linear in the logarithm of the bits.
+
+        Args:
+            bits_per_pixel: of the stream: bits a second over pixels a second.
+        """
+        if bits_per_pixel <= 0:
+            return self.floor
+        share = math.log(bits_per_pixel / self.none_at) / math.log(self.full_at / self.none_at)
+        return max(self.floor, min(1.0, share))
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.none_at >= self.full_at:
+            raise ValueError("none_at must be below full_at")
+        return self
+
+
 class PrecisionCost(_Strict):
     """What computing in less than float32 costs: float32's clip AUC minus this precision's, on the same clips."""
 
@@ -122,6 +155,7 @@ class Manifest(_Strict):
     thresholds: tuple[Threshold, ...] = ()
     independence: Independence | None = Field(None, description="None where it was not measured")
     alarms: tuple[AlarmRate, ...] = Field((), description="empty where it was not worked out")
+    transport: TransportEvidence | None = Field(None, description="None where it was not measured")
     data: tuple[DataSet, ...]
     data_sha256: str = Field("", description="digest of the list of training files")
     made_by: str = Field(description="the command")

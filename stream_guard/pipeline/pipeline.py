@@ -90,6 +90,7 @@ class Pipeline:
         clock: Clock,
         observers: Sequence[Observer] = (),
         every: int = 1,
+        evidence: Callable[[float], float] = lambda bits_per_pixel: 1.0,
     ) -> None:
         """Wire one stream.
 
@@ -103,6 +104,7 @@ class Pipeline:
             clock: for arrivals and durations.
             observers: are told of everything.
             every: look at every n-th frame only.
+            evidence: bits a pixel to the share of the model's evidence that is left.
 
         Raises:
             ConfigError: ``every`` is below 1.
@@ -118,6 +120,7 @@ class Pipeline:
         self._clock = clock
         self._observers = tuple(observers)
         self._every = every
+        self._evidence = evidence
         self._mailbox: Mailbox[Frame] = Mailbox()
         self._route = Route()
         self._began_ns = 0
@@ -224,7 +227,9 @@ class Pipeline:
         rerouted = self._route.changed(
             at_ns, codec=transport.codec, width=frame.width, height=frame.height, kbps=transport.kbps
         )
-        update = self._scorer.receive(_observation(frame, at_ns, looked, said.llrs, rerouted=rerouted))
+        bits = transport.bits_per_pixel
+        evidence = self._evidence(bits) if bits is not None else 1.0
+        update = self._scorer.receive(_observation(frame, at_ns, looked, said.llrs, rerouted=rerouted, evidence=evidence))
         self._faces = looked.tracked.measurable
         scored_ns = self._clock.now_ns()
         self._spent("convert", looked.convert_ns)
@@ -241,6 +246,7 @@ class Pipeline:
             plan=plan,
             transport=transport,
             tracked=looked.tracked,
+            evidence=evidence,
             patches={}
             if said.patches is None
             else {face.id: regions for face, regions in zip(looked.judged, said.patches, strict=True)},
@@ -282,7 +288,7 @@ class Pipeline:
 
 
 def _observation(
-    frame: Frame, at_ns: int, looked: Looked, llrs: NDArray[np.float32], *, rerouted: bool
+    frame: Frame, at_ns: int, looked: Looked, llrs: NDArray[np.float32], *, rerouted: bool, evidence: float
 ) -> Observation:
     """Join what was tracked with what the model said."""
     said = {face.id: float(llr) for face, llr in zip(looked.judged, llrs, strict=True)}
@@ -301,4 +307,5 @@ def _observation(
         ),
         cut=looked.tracked.cut,
         rerouted=rerouted,
+        evidence=evidence,
     )

@@ -141,6 +141,7 @@ class TransportReport(_Message):
     fps: float
     kbps: float | None = None
     lost: int | None = None
+    evidence: Fraction = Field(1.0, description="share of the model's evidence left in such a picture, as measured")
 
 
 class Scores(_Message):

@@ -41,6 +41,7 @@ class EventKind(StrEnum):
     SCENE_CUT = "scene_cut"
     STALE = "stale"
     RESUMED = "resumed"
+    REROUTED = "rerouted"
 
 
 class Cue(StrEnum):
@@ -93,6 +94,7 @@ class Observation:
         cut: True where the picture changed so much that nothing before it counts (scene cut, camera switch).
         rerouted: True where it gets here in another way than before (bitrate, size, codec): what a face looked
             like until then is no measure for what it looks like now.
+        evidence: share of the model's evidence that is left in pictures that get here in this way, above 0 to 1.
     """
 
     sequence: int
@@ -100,6 +102,7 @@ class Observation:
     faces: tuple[FaceObservation, ...] = ()
     cut: bool = False
     rerouted: bool = False
+    evidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ class Session:
             events.append(ScoreEvent(EventKind.RESUMED, max(at_ns, self._stale_ns)))
             self._stale_ns = None
         self._last_ns = at_ns
+        if observation.rerouted:
+            events.append(ScoreEvent(EventKind.REROUTED, at_ns))
         if observation.cut:
             events.append(ScoreEvent(EventKind.SCENE_CUT, at_ns))
             events += self._lose(at_ns, set(self._tracks))
@@ -83,7 +85,7 @@ class Session:
                 track = self._tracks[face.id] = FaceTrack(face, self._settings.track)
             if observation.rerouted:
                 track.reroute()
-            track.observe(at_ns, face)
+            track.observe(at_ns, face, share=observation.evidence)
             score, changes = track.report(at_ns, anchor=self._level_beside(face.id))
             if is_new:
                 self._appeared += 1

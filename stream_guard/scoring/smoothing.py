@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from stream_guard.clock import NS_PER_S
 from stream_guard.errors import ConfigError
@@ -82,6 +83,17 @@ class Estimate:
     def interval(self) -> tuple[float, float]:
         """95 % interval of the authenticity, (low, high)."""
         return sigmoid(-self.llr - self.margin), sigmoid(-self.llr + self.margin)
+
+    def weakened(self, share: float) -> Self:
+        """Return the estimate with only a share of the evidence left: the same value, a wider interval.
+
+        Where a picture tells ``share`` of what the model says it does, a true log-likelihood ratio lies as far
+        from even odds as ``share`` times what was said; what was said is known as much less well.
+
+        Args:
+            share: above 0, at most 1.
+        """
+        return replace(self, margin=self.margin / share)
 
 
 class Evidence:

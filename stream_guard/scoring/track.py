@@ -80,8 +80,8 @@ class FaceTrack:
     """
 
     __slots__ = (
-        "_at_ns", "_coverage", "_evidence", "_frame_llr", "_fusion", "_last", "_settings", "_speaks", "_verdict",
-        "alarmed", "pool", "state",
+        "_at_ns", "_coverage", "_evidence", "_frame_llr", "_fusion", "_last", "_settings", "_share", "_speaks",
+        "_verdict", "alarmed", "pool", "state",
     )  # fmt: skip
 
     def __init__(self, face: FaceObservation, settings: TrackSettings) -> None:
@@ -93,13 +93,20 @@ class FaceTrack:
         self._last, self._at_ns = face, 0
         self._frame_llr: float | None = None
         self._speaks = False
+        self._share = 1.0
         self.alarmed = False
         self.state = State.CANNOT_JUDGE
         self.pool = FacePool()
 
-    def observe(self, at_ns: int, face: FaceObservation) -> None:
-        """Take what one frame showed of this face."""
-        self._last, self._at_ns = face, at_ns
+    def observe(self, at_ns: int, face: FaceObservation, *, share: float = 1.0) -> None:
+        """Take what one frame showed of this face.
+
+        Args:
+            at_ns: its place on the time line.
+            face: what it showed.
+            share: of the model's evidence that is left in such a picture.
+        """
+        self._last, self._at_ns, self._share = face, at_ns, share
         # An engine that overflows answers "not a number"; that frame was not scored.
         scored = face.llr is not None and face.llr == face.llr
         self._frame_llr = face.llr if scored else None
@@ -154,7 +161,8 @@ class FaceTrack:
         estimate = self._weigh(at_ns)
         word = self._verdict.state if self._speaks else None
         spoken = estimate if word is not None else None
-        shown = self._fusion.level(at_ns, spoken) if spoken is not None else None
+        # The interval widens; word and alarm stay, because their thresholds go by how real faces scatter.
+        shown = self._fusion.level(at_ns, spoken).weakened(self._share) if spoken is not None else None
         reasons = self._reasons(judged=word is not None)
         score = FaceScore(
             id=self._last.id,

@@ -9,7 +9,6 @@ from stream_guard.pipeline.observers import Fault, Observer, Scored, SessionInfo
 from stream_guard.protocol.codec import event_message, scores_message
 from stream_guard.protocol.messages import BudgetReport, FaultReport, ServerMessage, Session, Stats, TransportReport
 from stream_guard.scoring.observation import Update
-from stream_guard.sources.base import Transport
 
 __all__ = ["Reporter"]
 
@@ -76,7 +75,7 @@ class Reporter(Observer):
                 t=at_s,
                 age_ms=ms(self._clock.now_ns() - scored.frame.arrived_ns),
                 budget=self._budget(session.id, degraded=scored.plan.degraded),
-                transport=_transport(scored.transport),
+                transport=_transport(scored),
             )
         )
 
@@ -91,7 +90,8 @@ class Reporter(Observer):
         )
 
 
-def _transport(transport: Transport) -> TransportReport:
+def _transport(scored: Scored) -> TransportReport:
+    transport = scored.transport
     return TransportReport(
         codec=transport.codec,
         width=transport.width,
@@ -99,4 +99,5 @@ def _transport(transport: Transport) -> TransportReport:
         fps=round(transport.fps, 1),
         kbps=round(transport.kbps, 1) if transport.kbps is not None else None,
         lost=transport.lost,
+        evidence=round(scored.evidence, 2),
     )

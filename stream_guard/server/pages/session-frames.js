@@ -3,6 +3,7 @@
 import { make } from "./elements.js";
 import { ageWords, causeWords } from "./words.js";
 
+const LITTLE = 0.5; // A share of the model's evidence below which the picture itself is the trouble.
 const ORDER = ["wait", "convert", "find", "track", "align", "infer", "total"];
 
 /** Draw the row of numbers on top. */
@@ -21,6 +22,7 @@ export function drawTiles(list, view) {
     tiles.push(["Picture", `${transport.width}×${transport.height}`, ""], ["Codec", transport.codec, ""],
       ["Transport", transport.fps.toFixed(1), "fps"]);
     if (transport.kbps !== null) tiles.push(["Bitrate", Math.round(transport.kbps), "kb/s"]);
+    if (transport.evidence < 1) tiles.push(["Left of the evidence", Math.round(transport.evidence * 100), "%", transport.evidence < LITTLE]);
     if (transport.lost !== null) tiles.push(["Packets lost", transport.lost, "", transport.lost > 0]);
   }
   if (stats) tiles.push(["Hidden backlog", Math.round(stats.backlog_ms), "ms", stats.backlog_ms > 200], ["Clients", stats.clients, ""]);

@@ -52,6 +52,7 @@ const EVENTS = {
   scene_cut: "Scene cut: scores start again",
   stale: "No picture any more",
   resumed: "Picture is back",
+  rerouted: "The picture comes in another way: faces are compared with themselves anew",
 };
 
 const FAULTS = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stream_guard.errors import ModelError
-from stream_guard.models.manifest import AlarmRate, Independence, Manifest
+from stream_guard.models.manifest import AlarmRate, Independence, Manifest, TransportEvidence
 from stream_guard.testing.engines import make_manifest
 
 pytestmark = pytest.mark.unit
@@ -101,3 +101,20 @@ def test_a_manifest_does_not_change(content: dict[str, Any]) -> None:
     manifest = Manifest.model_validate(content)
     with pytest.raises(ValueError, match="frozen"):
         manifest.size = 64
+
+
+TRANSPORT = TransportEvidence(none_at=0.02, full_at=0.32, floor=0.1, measured_on="clips", command="command")
+
+
+@pytest.mark.parametrize(
+    ("bits_per_pixel", "left"),
+    [(0.0, 0.1), (0.001, 0.1), (0.02, 0.1), (0.04, 0.25), (0.08, 0.5), (0.32, 1), (9, 1)],
+)
+def test_the_fewer_bits_the_less_evidence(bits_per_pixel: float, left: float) -> None:
+    assert TRANSPORT.share(bits_per_pixel) == pytest.approx(left)
+
+
+def test_evidence_cannot_fall_with_more_bits(tmp_path: Path, content: dict[str, Any]) -> None:
+    content["transport"] = TRANSPORT.model_dump() | {"none_at": 0.32, "full_at": 0.32}
+    with pytest.raises(ModelError, match="none_at must be below full_at"):
+        Manifest.read(written(tmp_path, content))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ def pipeline(
     notes: Notes | None = None,
     witness: Witness | None = None,
     every: int = 1,
+    evidence: Callable[[float], float] = lambda bits_per_pixel: 1.0,
 ) -> Pipeline:
     return Pipeline(
         SessionInfo(id="c1", kind=source.kind, label=source.name, live=source.live),
@@ -51,6 +53,7 @@ def pipeline(
         clock=CLOCK,
         observers=[witness] if witness else [],
         every=every,
+        evidence=evidence,
     )
 
 
@@ -77,6 +80,29 @@ async def test_what_the_model_said_reaches_the_right_face() -> None:
         good.id: [[1.5, 1.5], [1.5, 1.5]]
     }
     assert (good.box.x, good.box.y, good.box.width) == (32 / 128, 16 / 72, 32 / 128)
+
+
+async def test_few_bits_leave_less_evidence() -> None:
+    class FewBits(ScriptedSource):
+        def transport(self) -> Transport:
+            return Transport("VP8", 100, 50, fps=20.0, kbps=10.0)
+
+    asked: list[float] = []
+
+    def share(bits_per_pixel: float) -> float:
+        asked.append(bits_per_pixel)
+        return 0.25
+
+    notes, witness = Notes(), Witness()
+    await pipeline(FewBits(2, live=False), notes=notes, witness=witness, evidence=share).run()
+    assert asked == [0.1, 0.1]
+    assert [o.evidence for o in notes.observations] == [scored.evidence for scored in witness.scored] == [0.25] * 2
+
+
+async def test_a_source_that_knows_no_bitrate_is_taken_as_filmed() -> None:
+    notes = Notes()
+    await pipeline(ScriptedSource(2, live=False), notes=notes, evidence=lambda bits: 0.1).run()
+    assert [o.evidence for o in notes.observations] == [1.0] * 2
 
 
 async def test_a_slow_model_makes_a_live_stream_skip_not_lag() -> None:

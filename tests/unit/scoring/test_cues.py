@@ -93,6 +93,28 @@ def test_what_was_before_a_break_is_no_measure_for_what_comes_after(break_: str)
     assert count(call.events, EventKind.ALARM_RAISED) == 0
 
 
+def test_another_way_here_is_told_once_and_of_the_whole_session() -> None:
+    call = scene()
+    call.show(face(-3.0), s=2)
+    events = call.session.receive(Observation(999, call.at_ns, (face(-0.5),), rerouted=True)).events
+    assert [(event.kind, event.face) for event in events] == [(EventKind.REROUTED, None)]
+
+
+def test_little_evidence_opens_the_interval_and_moves_neither_score_nor_alarm() -> None:
+    whole, little = (Session(SessionSettings(replace(STRICT, verdict=VerdictSettings()))) for _ in range(2))
+    for number in range(40):
+        for session, evidence in ((whole, 1.0), (little, 0.2)):
+            update = session.receive(Observation(number, number * 10**8, (face(2.0),), evidence=evidence))
+            if session is whole:
+                first = update
+        assert [event.kind for event in update.events] == [event.kind for event in first.events]
+    (one,), (other,) = first.faces, update.faces
+    assert (one.authenticity, one.state) == (other.authenticity, other.state) == (one.authenticity, State.SYNTHETIC)
+    assert one.interval is not None
+    assert other.interval is not None
+    assert other.interval[0] < one.interval[0] < one.interval[1] < 0.5 < other.interval[1]
+
+
 def test_frames_that_are_refused_are_no_evidence() -> None:
     call = scene()
     call.show(face(-3.0), s=20)
