@@ -29,6 +29,7 @@ from stream_guard.faces.mesh import FaceMesh
 from stream_guard.faces.tracker import FaceTracker
 from stream_guard.inference.cores import physical_cores
 from stream_guard.inference.engine import EngineOptions, Network
+from stream_guard.inference.faces import Faces
 from stream_guard.inference.registry import open_network, ranked
 from stream_guard.inference.standing import Standing
 from stream_guard.inference.worker import InferenceWorker
@@ -177,6 +178,7 @@ class Runtime:
                 margin=self.manifest.margin,
                 max_faces=config.max_faces,
                 clock=self.clock,
+                engine_cuts=lambda: self._worker.cuts,
             ),
             infer=self._infer,
             budget=Admission(
@@ -193,7 +195,7 @@ class Runtime:
             evidence=transport.share if transport is not None else lambda bits_per_pixel: 1.0,
         )
 
-    async def _infer(self, batch: NDArray[np.uint8]) -> Judgement:
+    async def _infer(self, batch: NDArray[np.uint8] | Faces) -> Judgement:
         prediction = await self._worker.infer(batch)
         patches = prediction.patches
         return Judgement(

@@ -101,11 +101,8 @@ def without_graphs(engine: Engine) -> Callable[[], None]:
         EngineUnavailable: this engine has no CUDA graphs.
     """
     session: Any = getattr(engine, "_session", None)
-    if session is not None and session.captured:
-        graphs, session._graphs = session._graphs, {}
-        return lambda: setattr(session, "_graphs", graphs)
-    runner: Any = getattr(engine, "_runner", None)
-    if runner is not None and hasattr(runner, "graphs_on"):
+    runner: Any = getattr(engine, "_runner", None) if session is None else session if session.captured else None
+    if hasattr(runner, "graphs_on"):
         runner.graphs_on = False
         return lambda: setattr(runner, "graphs_on", True)
     raise EngineUnavailable(f"{engine.name} runs without CUDA graphs here")

@@ -44,8 +44,7 @@ def check(device: Device, scene: Scene) -> int:
         here: NDArray[Any] = device.staging(shape, dtype)
         there = device.memory(here.nbytes)
         for picture in scene.pictures.values():
-            for face, matrix in enumerate(scene.matrices):
-                kernel.put(face, picture, matrix)
+            kernel.put(0, picture, np.stack(scene.matrices))
             kernel.run(there, faces)
             device.download(here, there)
             device.synchronize()
@@ -86,11 +85,12 @@ def _ways(device: Device, scene: Scene, faces: int) -> dict[str, Callable[[], ob
     normalising = CropKernel(device, size=SIZE, max_faces=faces, kind=half)
     whole = device.memory(WIDTH * HEIGHT * 3)
     rgb = Picture(Layout.RGB, (whole.address,), (WIDTH * 3,), WIDTH, HEIGHT)
-    for face, matrix in enumerate(scene.matrices[:faces]):
-        fused.put(face, scene.pictures[Layout.I420], matrix)
-        cropping.put(face, rgb, matrix)
+    matrices = np.stack(scene.matrices[:faces])
+    fused.put(0, scene.pictures[Layout.I420], matrices)
+    cropping.put(0, rgb, matrices)
+    for face in range(faces):
         crop = crops.address + face * SIZE * SIZE * 3
-        normalising.put(face, Picture(Layout.RGB, (crop,), (SIZE * 3,), SIZE, SIZE), np.eye(2, 3))
+        normalising.put(face, Picture(Layout.RGB, (crop,), (SIZE * 3,), SIZE, SIZE), np.eye(2, 3)[None])
     convert = _conversion(device, scene.pictures[Layout.I420], whole)
     frame, frame_there = scene.frames[Layout.I420]
     staged = device.staging((faces, SIZE, SIZE, 3), np.uint8)
@@ -127,7 +127,7 @@ def _ways(device: Device, scene: Scene, faces: int) -> dict[str, Callable[[], ob
 def _conversion(device: Device, picture: Picture, whole: Memory) -> Callable[[], None]:
     """Return a whole frame's conversion to RGB: a "crop" as wide as the frame, cut off after the frame's rows."""
     kernel = device.kernel((files("engines.cuda") / "crop.ptx").read_bytes() + b"\0", "crop", "PPii24s")
-    cuts = np.frombuffer(describe(picture, np.eye(2, 3)).tobytes(), np.uint8)
+    cuts = np.frombuffer(describe(picture, np.eye(2, 3)[None]).tobytes(), np.uint8)
     here, there = device.staging(cuts.shape, np.uint8), device.memory(cuts.nbytes)
     here[:] = cuts
     normal = packed_normal((1, 1, 1), (0, 0, 0))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
-__all__ = ["Coefficients", "Primaries", "coefficients"]
+from stream_guard.frame import Primaries
 
-Primaries = Literal["bt601", "bt709"]
-"""Which matrix made the YUV: ITU-R BT.601 or BT.709."""
+__all__ = ["Coefficients", "coefficients"]
 
 _FROM_CHROMA: dict[Primaries, tuple[int, int, int, int]] = {
     "bt601": (104597, 132201, -25675, -53279),
@@ -35,6 +35,7 @@ class Coefficients(NamedTuple):
     u_to_b: int
 
 
+@cache
 def coefficients(primaries: Primaries, *, full_range: bool) -> Coefficients:
     """Return what libswscale's x86 code multiplies by, rounded as it rounds (``ff_yuv2rgb_c_init_tables``).
 

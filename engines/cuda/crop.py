@@ -42,7 +42,7 @@ class BatchKind(IntEnum):
 class CropKernel:
     """The kernel on one device, for batches up to a fixed size. Nothing is allocated after it is made.
 
-    ``put`` each face, then ``run``; a run can be captured (`Device.capture`), because what differs from batch to
+    ``put`` the faces, then ``run``; a run can be captured (`Device.capture`), because what differs from batch to
     batch is read from page-locked memory.
     """
 
@@ -77,20 +77,33 @@ class CropKernel:
         self._cuts: NDArray[Any] = device.staging((max_faces * CUT.itemsize,), np.uint8).view(CUT)
         self._cuts_there = device.memory(self._cuts.nbytes)
 
-    def put(self, face: int, picture: Picture, matrix: NDArray[np.float64]) -> None:
-        """Say where the batch's face number ``face`` is. The run before must be over.
+    def put(self, first: int, picture: Picture, matrices: NDArray[np.float64]) -> int:
+        """Say where some of the batch's faces are, and return the number of the next one.
+
+        The run before must be over.
 
         Args:
-            face: from 0.
+            first: the number of the first of them, from 0.
             picture: on this device.
-            matrix: float64, (2, 3), from `stream_guard.faces.align.crop_matrix`: picture to crop.
+            matrices: float64, (n, 2, 3), each from `stream_guard.faces.align.crop_matrix`: picture to crop.
 
         Raises:
             EngineError: there is no room for so many, or the picture is not what its layout says.
         """
-        if not 0 <= face < len(self._cuts):
-            raise EngineError(f"a batch of {len(self._cuts)} faces has no face {face}")
-        self._cuts[face] = describe(picture, matrix)
+        after = first + len(matrices)
+        if not 0 <= first <= after <= len(self._cuts):
+            raise EngineError(f"a batch of {len(self._cuts)} faces has no faces {first} to {after - 1}")
+        self._cuts[first:after] = describe(picture, matrices)
+        return after
+
+    def fill(self, faces: int, batch: int) -> None:
+        """Let the last of the first ``faces`` faces stand for those that are missing from a batch.
+
+        Args:
+            faces: that were put, from 1.
+            batch: how many `run` will cut out.
+        """
+        self._cuts[faces:batch] = self._cuts[faces - 1]
 
     def run(self, batch: Memory, faces: int) -> None:
         """Put cutting out the first ``faces`` faces on the stream.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.cuda.colour import Primaries, coefficients
+from engines.cuda.colour import coefficients
 from stream_guard.errors import EngineError
+from stream_guard.frame import Primaries
 
 __all__ = ["CUT", "Layout", "Picture", "describe"]
 
@@ -72,37 +72,42 @@ class Picture:
     full_range: bool = False
 
 
-def describe(picture: Picture, matrix: NDArray[np.float64]) -> NDArray[Any]:
-    """Return one face as the kernel reads it: a scalar of `CUT`.
+def describe(picture: Picture, matrices: NDArray[np.float64]) -> NDArray[Any]:
+    """Return faces of one picture as the kernel reads them.
 
     How many samples are averaged for a pixel follows `stream_guard.faces.align.cut`: where the crop is less than
     half as large as the picture, the smallest whole number that makes up for it.
 
     Args:
-        picture: where the face is.
-        matrix: float64, (2, 3), picture to crop.
+        picture: where the faces are.
+        matrices: float64, (n, 2, 3), picture to crop.
+
+    Returns:
+        (n,), of `CUT`.
 
     Raises:
-        EngineError: the picture is not what its layout says, or the matrix has no inverse
+        EngineError: the picture is not what its layout says, or a matrix has no inverse, mirrors
             or shrinks too much.
     """
     planes = picture.layout.planes
     if len(picture.planes) != planes or len(picture.pitches) != planes or min(picture.width, picture.height) < 1:
         raise EngineError(f"{picture.layout.name} has {planes} planes and at least one pixel; this is {picture}")
-    scale = float(matrix[0, 0])
-    linear = matrix[:, :2].astype(np.float64)
-    determinant = float(linear[0, 0] * linear[1, 1] - linear[0, 1] * linear[1, 0])
-    if not scale > 0 or not np.isfinite(matrix).all() or determinant == 0:
-        raise EngineError("a crop's matrix is upright, finite and has an inverse")
-    if scale < 0.5 / _MOST_SAMPLES:
-        raise EngineError(f"a face can be shrunk to one in {2 * _MOST_SAMPLES}, not to {scale:.1e}")
-    times = math.ceil(0.5 / scale) if scale < 0.5 else 1
-    inverse = np.array([[linear[1, 1], -linear[0, 1]], [-linear[1, 0], linear[0, 0]]]) / (determinant * times)
-    shift = inverse @ (matrix[:, 2] * times + (times - 1) / 2)
-    cut = np.zeros((), CUT)
-    cut["planes"][:planes], cut["pitches"][:planes] = picture.planes, picture.pitches
-    cut["width"], cut["height"], cut["layout"] = picture.width, picture.height, picture.layout
-    cut["colour"] = coefficients(picture.primaries, full_range=picture.full_range)
-    cut["matrix"] = np.column_stack([inverse, -shift]).ravel()
-    cut["times"] = times
-    return cut
+    (a, b, x), (c, d, y) = np.moveaxis(matrices.astype(np.float64), 0, 2)
+    determinant, scale = a * d - b * c, np.hypot(a, b)
+    if not np.isfinite(matrices).all() or not (determinant > 0).all():
+        raise EngineError("a crop's matrix is finite, has an inverse and mirrors nothing")
+    if (least := float(scale.min(initial=1.0))) < 0.5 / _MOST_SAMPLES:
+        raise EngineError(f"a face can be shrunk to one in {2 * _MOST_SAMPLES}, not to {least:.1e}")
+    times = np.where(scale < 0.5, np.ceil(0.5 / scale), 1.0)
+    # From the crop, `times` larger, to the picture; its pixels' centres are half a sample further on.
+    right, down = x * times + (times - 1) / 2, y * times + (times - 1) / 2
+    inverse = np.array([d, -b, -c, a]) / (determinant * times)
+    cuts = np.zeros(len(matrices), CUT)
+    cuts["planes"][:, :planes], cuts["pitches"][:, :planes] = picture.planes, picture.pitches
+    cuts["width"], cuts["height"], cuts["layout"] = picture.width, picture.height, picture.layout
+    cuts["colour"] = coefficients(picture.primaries, full_range=picture.full_range)
+    cuts["matrix"][:, [0, 1, 3, 4]] = inverse.T
+    cuts["matrix"][:, 2] = -(inverse[0] * right + inverse[1] * down)
+    cuts["matrix"][:, 5] = -(inverse[2] * right + inverse[3] * down)
+    cuts["times"] = times
+    return cuts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,8 +22,10 @@ from engines.tensorrt.probe import capability_name, check_gpu, probe
 from engines.tensorrt.runtime import PlanRefused
 from engines.tensorrt.session import Session
 from stream_guard.errors import EngineError, ModelError
+from stream_guard.frame import Planes
 from stream_guard.inference.engine import Compiled, Engine, EngineOptions, Precision, Prediction, Probe
-from stream_guard.inference.shapes import check_batch, prediction
+from stream_guard.inference.faces import FrameFaces, in_batches
+from stream_guard.inference.shapes import check_batch, check_cuts, prediction
 from stream_guard.models.manifest import Manifest
 
 __all__ = ["TensorRTEngine"]
@@ -32,9 +34,10 @@ _log = logging.getLogger(__name__)
 
 
 class TensorRTEngine(Engine):
-    """The model on the first NVIDIA GPU."""
+    """The model on the first NVIDIA GPU, which cuts the faces out of frames, too."""
 
     name: ClassVar[str] = "tensorrt"
+    cuts: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._device: Device | None = None
@@ -75,16 +78,18 @@ class TensorRTEngine(Engine):
 
     def infer(self, batch: NDArray[np.uint8]) -> Prediction:
         """Run the model; see `Engine.infer`."""
-        if self._session is None or self._manifest is None:
-            raise EngineError("tensorrt holds no model: call load first, and nothing after close")
-        check_batch(batch, size=self._manifest.size, max_batch=self._max_batch)
+        session, manifest = self._ready()
+        check_batch(batch, size=manifest.size, max_batch=self._max_batch)
         largest = BATCHES[-1]
-        parts = [self._session.run(batch[start : start + largest]) for start in range(0, len(batch), largest)]
-        outputs = parts[0] if len(parts) == 1 else {
-            name: np.concatenate([part[name] for part in parts]) for name in parts[0]
-        }  # fmt: skip
-        patches = outputs["patches"] if self._manifest.patch_grid is not None else None
-        return prediction(outputs["logits"], patches, faces=len(batch))
+        runs = [session.run(batch[start : start + largest]) for start in range(0, len(batch), largest)]
+        return _joined(runs, manifest, len(batch))
+
+    def infer_cuts(self, frames: Sequence[FrameFaces]) -> Prediction:
+        """Cut faces out on the GPU and run the model; see `Engine.infer_cuts`."""
+        session, manifest = self._ready()
+        check_cuts(frames, max_batch=self._max_batch)
+        runs = [session.run_frames(some) for some in in_batches(frames, BATCHES[-1])]
+        return _joined(runs, manifest, sum(map(len, frames)))
 
     def close(self) -> None:
         """Free the plan, then the GPU."""
@@ -109,6 +114,11 @@ class TensorRTEngine(Engine):
     ) -> Compiled:
         """Build a plan and keep it; see `Engine.build`. TensorRT-RTX builds for GPUs that are not here, too."""
         return build_ahead(model, manifest, target=target, precision=precision, folder=folder, progress=progress)
+
+    def _ready(self) -> tuple[Session, Manifest]:
+        if self._session is None or self._manifest is None:
+            raise EngineError("tensorrt holds no model: call load first, and nothing after close")
+        return self._session, self._manifest
 
     def _open(
         self, library: Library, device: Device, key: PlanKey, model: Path, manifest: Manifest, store: PlanStore
@@ -135,8 +145,23 @@ class TensorRTEngine(Engine):
         return ready
 
     def _check(self, model: Path, precision: Computed) -> None:
-        assert self._manifest is not None
-        check_answers(self.infer, model, self._manifest, precision, max_batch=self._max_batch)
+        _, manifest = self._ready()
+        ways = self.infer, self._infer_as_frames
+        check_answers(ways, model, manifest, precision, max_batch=self._max_batch)
+
+    def _infer_as_frames(self, batch: NDArray[np.uint8]) -> Prediction:
+        """Show crops as if each were a frame, cut out whole."""
+        whole = np.eye(2, 3)[None]
+        return self.infer_cuts([FrameFaces(Planes.of_rgb(crop), whole) for crop in batch])
+
+
+def _joined(runs: Sequence[dict[str, NDArray[np.float32]]], manifest: Manifest, faces: int) -> Prediction:
+    """Return several runs' outputs as one answer."""
+    logits, *others = (
+        runs[0][name] if len(runs) == 1 else np.concatenate([run[name] for run in runs])
+        for name in (("logits",) if manifest.patch_grid is None else ("logits", "patches"))
+    )
+    return prediction(logits, others[0] if others else None, faces=faces)
 
 
 def _store() -> PlanStore:

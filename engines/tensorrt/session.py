@@ -1,21 +1,23 @@
-"""A plan on a GPU: memory, one CUDA graph for each batch size, and the run from bytes to logits."""
+"""A plan on a GPU: memory, CUDA graphs, and the run from crops or frames to logits."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.cuda.crop import BatchKind, CropKernel, batch_bytes
+from engines.cuda.crop import BatchKind, batch_bytes
 from engines.cuda.device import Device, Memory
-from engines.cuda.picture import Layout, Picture
 from engines.cuda.work import Graph
+from engines.tensorrt.feeds import CropFeed, Feed, FrameFeed
 from engines.tensorrt.graph import PIXELS
 from engines.tensorrt.library import Library, listener, said
 from engines.tensorrt.runtime import open_context, open_engine
 from stream_guard.errors import EngineError, EngineLost
+from stream_guard.inference.faces import FrameFaces
 from stream_guard.inference.shapes import one_line
 
 __all__ = ["Session"]
@@ -30,11 +32,19 @@ _WARM_UPS = 2
 """What is made when it is first needed cannot be captured, so a shape runs once before; the second run shows that
 nothing was left."""
 
+_MOST_FRAME_GRAPHS = 32
+"""How many sizes of frames are captured, each for one batch size: calls have few, and a graph takes memory."""
+
+_Key = tuple[int, ...]
+
 
 class Session:
-    """Everything is allocated when it is made; a run allocates its answer and nothing else.
+    """All but room for larger frames is allocated when it is made; a run allocates its answer and nothing else.
 
     It belongs to the thread that made it, as its device does.
+
+    Attributes:
+        graphs_on: False launches step by step, for comparison.
     """
 
     def __init__(
@@ -56,13 +66,15 @@ class Session:
             EngineError: the GPU is out of memory, or fails.
             EngineLost: the GPU is gone.
         """
+        self.graphs_on = True
         self._device, self._size = device, size
         self._ears = listener(library)
         self._runtime: Any = None
         self._engine: Any = None
         self._context: Any = None
         self._cache: Any = None
-        self._graphs: dict[int, Graph] = {}
+        self._graphs: dict[_Key, Graph | None] = {}
+        self._seen: set[_Key] = set()
         self._outputs: dict[str, tuple[NDArray[np.float32], Memory]] = {}
         self._sizes = tuple(sorted({step for step in _STEPS if step < max_batch} | {max_batch}))
         try:
@@ -77,8 +89,13 @@ class Session:
 
     @property
     def captured(self) -> tuple[int, ...]:
-        """The batch sizes that run as one CUDA graph."""
-        return tuple(self._graphs)
+        """The batch sizes that run as one CUDA graph from crops to logits."""
+        return tuple(size for size in self._sizes if self._graphs.get((size,)) is not None)
+
+    @property
+    def captured_frames(self) -> int:
+        """How many sizes of batches and of the frames in them run as one CUDA graph."""
+        return sum(len(key) > 1 and graph is not None for key, graph in self._graphs.items())
 
     def run(self, batch: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Compute a batch and return each output by name, float32, in memory of its own.
@@ -90,17 +107,24 @@ class Session:
             EngineError: TensorRT or the GPU failed.
             EngineLost: the GPU is gone.
         """
-        faces = len(batch)
-        step = next(size for size in self._sizes if size >= faces)
-        self._faces[:faces] = batch
-        graph = self._graphs.get(step)
-        if graph is not None:
-            graph.launch()
-        else:
-            self._shape(step)
-            self._launch(step)
-        self._device.synchronize()
-        return {name: here[:faces].copy() for name, (here, _) in self._outputs.items()}
+        size = self._size_for(len(batch))
+        self._crops.put(batch)
+        return self._run(self._crops, size, len(batch))
+
+    def run_frames(self, frames: Sequence[FrameFaces]) -> dict[str, NDArray[np.float32]]:
+        """Cut faces out of frames and compute them; see `run`.
+
+        Args:
+            frames: checked (`stream_guard.inference.shapes.check_cuts`), with 1 to ``max_batch`` faces.
+
+        Raises:
+            EngineError: as `run`, or the GPU has no room for frames so large.
+            EngineLost: the GPU is gone.
+        """
+        faces = sum(map(len, frames))
+        size = self._size_for(faces)
+        self._frames.put(frames, size)
+        return self._run(self._frames, size, faces)
 
     def compiled(self) -> bytes:
         """Return the kernels that TensorRT-RTX compiled here, to be kept; empty for TensorRT."""
@@ -120,14 +144,10 @@ class Session:
         self._runtime = None
 
     def _allocate(self, faces: int) -> None:
-        """Take all the memory there will ever be, and tell TensorRT where its tensors lie."""
-        self._faces: NDArray[np.uint8] = self._device.staging((faces, self._size, self._size, 3), np.uint8)
-        self._faces[:] = 0
-        self._faces_there = self._device.memory(self._faces.nbytes)
+        """Take all the memory there will ever be but for larger frames, and tell TensorRT where its tensors lie."""
         self._pixels = self._device.memory(batch_bytes(BatchKind.FLOAT_NCHW, self._size, faces))
-        self._crop = CropKernel(self._device, size=self._size, max_faces=faces, kind=BatchKind.FLOAT_NCHW)
-        for face in range(faces):
-            self._crop.put(face, self._picture(face), np.eye(2, 3))
+        self._crops = CropFeed(self._device, size=self._size, max_batch=faces)
+        self._frames = FrameFeed(self._device, size=self._size, max_batch=faces)
         if scratch := int(self._engine.device_memory_size_v2):
             memory = self._device.memory(scratch)
             self._context.set_device_memory(memory.address, memory.size)
@@ -136,11 +156,6 @@ class Session:
             here: NDArray[np.float32] = self._device.staging(shape, np.float32)
             self._outputs[name] = here, self._device.memory(here.nbytes)
             self._address(name, self._outputs[name][1])
-
-    def _picture(self, face: int) -> Picture:
-        """Return where one face of the batch lies on the GPU: it is cut out whole."""
-        address = self._faces_there.address + face * self._size * self._size * 3
-        return Picture(Layout.RGB, (address,), (self._size * 3,), self._size, self._size)
 
     def _output_shapes(self, faces: int) -> dict[str, tuple[int, ...]]:
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
@@ -151,44 +166,74 @@ class Session:
         if not self._context.set_tensor_address(name, memory.address):
             raise EngineError(f"TensorRT takes no memory for {name}: {said(self._ears, 'it does not say why')}")
 
-    def _prepare(self, faces: int) -> None:
+    def _size_for(self, faces: int) -> int:
+        return next(size for size in self._sizes if size >= faces)
+
+    def _run(self, feed: Feed, size: int, faces: int) -> dict[str, NDArray[np.float32]]:
+        graph = self._graph(feed, size) if self.graphs_on else None
+        if graph is not None:
+            graph.launch()
+        else:
+            self._shape(size)
+            self._launch(feed, size)
+        self._device.synchronize()
+        return {name: here[:faces].copy() for name, (here, _) in self._outputs.items()}
+
+    def _graph(self, feed: Feed, size: int) -> Graph | None:
+        """Return what was captured; what comes for the second time is captured now: it has run once, and repeats."""
+        key = feed.key(size)
+        if key in self._graphs:
+            return self._graphs[key]
+        if key in self._seen:
+            self._shape(size)
+            self._graphs[key] = self._captured(feed, size)
+            return self._graphs[key]
+        if len(self._seen) < _MOST_FRAME_GRAPHS:
+            self._seen.add(key)
+        return None
+
+    def _prepare(self, size: int) -> None:
         """Run a batch size until it is warm, and capture it where that is possible."""
-        self._shape(faces)
+        self._shape(size)
         for _ in range(_WARM_UPS):
-            self._launch(faces)
+            self._launch(self._crops, size)
             self._device.synchronize()
+        self._graphs[self._crops.key(size)] = self._captured(self._crops, size)
+
+    def _captured(self, feed: Feed, size: int) -> Graph | None:
+        """Return a batch as one CUDA graph that has run; None where it cannot be captured."""
         capturable = getattr(self._context, "is_stream_capturable", None)  # TensorRT-RTX has it, and means it
         if capturable is not None and not capturable(self._device.stream):
-            _log.info("TensorRT cannot be captured in a CUDA graph at batch %d: launched step by step", faces)
-            return
+            _log.info("TensorRT cannot be captured in a CUDA graph at batch %d: launched step by step", size)
+            return None
         try:
-            self._graphs[faces] = self._device.capture(lambda: self._enqueue(faces))
-            self._graphs[faces].launch()
+            graph = self._device.capture(lambda: self._enqueue(feed, size))
+            graph.launch()
             self._device.synchronize()
         except EngineLost:
             raise
         except EngineError as error:
-            self._graphs.pop(faces, None)
-            _log.warning("no CUDA graph at batch %d, launched step by step: %s", faces, error)
+            _log.warning("no CUDA graph at batch %d, launched step by step: %s", size, error)
+            return None
+        return graph
 
     def _shape(self, faces: int) -> None:
         if not self._context.set_input_shape(PIXELS, (faces, 3, self._size, self._size)):
             raise EngineError(f"TensorRT takes no batch of {faces}: {said(self._ears, 'it does not say why')}")
 
-    def _launch(self, faces: int) -> None:
+    def _launch(self, feed: Feed, size: int) -> None:
         """Put the way from bytes to logits on the stream, and find out what it means if that fails."""
         try:
-            self._enqueue(faces)
+            self._enqueue(feed, size)
         except EngineLost:
             raise
         except EngineError:
             self._device.synchronize()  # raises EngineLost where the GPU itself is gone
             raise
 
-    def _enqueue(self, faces: int) -> None:
+    def _enqueue(self, feed: Feed, size: int) -> None:
         """Put the way from bytes to logits on the stream; may be captured, so it waits for nothing."""
-        self._device.upload(self._faces_there, self._faces[:faces])
-        self._crop.run(self._pixels, faces)
+        feed.enqueue(self._pixels, size)
         self._ears.errors.clear()
         try:
             went = self._context.execute_async_v3(self._device.stream)
@@ -197,4 +242,4 @@ class Session:
         if not went:
             raise EngineError(f"TensorRT failed: {said(self._ears, 'it does not say why')}")
         for here, there in self._outputs.values():
-            self._device.download(here[:faces], there)
+            self._device.download(here[:size], there)

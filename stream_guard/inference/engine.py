@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.errors import EngineUnavailable
+from stream_guard.inference.faces import FrameFaces
 from stream_guard.models.manifest import Manifest
 
 __all__ = ["Compiled", "Engine", "EngineOptions", "Network", "Precision", "Prediction", "Probe"]
@@ -84,9 +85,16 @@ class Compiled(NamedTuple):
 
 
 class Engine(ABC):
-    """One way to run the model."""
+    """One way to run the model.
+
+    Attributes:
+        name: what ``--engine`` takes.
+        cuts: it can cut faces out of frames by itself (`infer_cuts`), as `stream_guard.faces.align.cut` would. It
+            is then given frames while it runs, and must still take crops.
+    """
 
     name: ClassVar[str]
+    cuts: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -120,6 +128,21 @@ class Engine(ABC):
             EngineLost: the device, its driver or its context is gone; nothing but `close` makes sense now.
             EngineError: the backend failed, or the batch has the wrong shape.
         """
+
+    def infer_cuts(self, frames: Sequence[FrameFaces]) -> Prediction:
+        """Cut faces out of frames and run the model on all of them as one batch.
+
+        Args:
+            frames: one or more, of any sizes and formats, with 1 to ``max_batch`` faces altogether.
+
+        Returns:
+            The faces of the first frame first.
+
+        Raises:
+            EngineLost: as `infer`.
+            EngineError: as `infer`; the caller then asks again with crops. Engines that do not cut always raise it.
+        """
+        raise EngineUnavailable(f"{self.name} takes faces that are cut out already")
 
     @abstractmethod
     def close(self) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stream_guard.errors import EngineError, EngineLost
 from stream_guard.inference.daemon import DaemonThread
 from stream_guard.inference.engine import Engine, EngineOptions, Prediction
+from stream_guard.inference.faces import Faces
 from stream_guard.models.manifest import Manifest
 
 __all__ = ["EngineThread"]
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_CUT_TRIES = 3
+"""How often in a row an engine may fail to cut faces out before it is given crops only."""
+
 
 class EngineThread:
     """Makes, loads, asks and closes an engine on a thread of its own. Nothing here blocks the event loop.
@@ -29,6 +33,8 @@ class EngineThread:
     Attributes:
         name: of the engine.
         device: what it runs on; known after `load`.
+        cuts: it takes frames and cuts the faces out by itself; known after `load`. Where that fails it is given
+            crops, and after three failures in a row nothing but crops.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class EngineThread:
         """
         self.name: str = getattr(make_engine, "name", "the engine")
         self.device = ""
+        self.cuts = False
+        self._failed_cuts = 0
         self._make_engine = make_engine
         self._model = model
         self._manifest = manifest
@@ -68,11 +76,11 @@ class EngineThread:
         """
         await self._ask(self._load, within_s)
 
-    async def infer(self, parts: Sequence[NDArray[np.uint8]], *, within_s: float) -> list[Prediction]:
+    async def infer(self, parts: Sequence[Faces], *, within_s: float) -> list[Prediction]:
         """Run several requests' faces as one batch; returns one prediction a request.
 
         Args:
-            parts: each uint8, shape (n, size, size, 3), contiguous; together at most ``max_batch`` faces.
+            parts: together at most ``max_batch`` faces.
             within_s: how long the engine may take, in seconds.
 
         Raises:
@@ -85,7 +93,7 @@ class EngineThread:
         """Return whether the engine can answer a plain grey batch: what failed before was not its fault then."""
         plain = np.full((faces, self._manifest.size, self._manifest.size, 3), 128, dtype=np.uint8)
         try:
-            await self.infer([plain], within_s=within_s)
+            await self.infer([Faces(plain)], within_s=within_s)
         except EngineError:
             return False
         return True
@@ -134,18 +142,46 @@ class EngineThread:
         self.name = self._engine.name
         self._engine.load(self._model, self._manifest, self._options)
         self.device = self._engine.probe().device
+        self.cuts = self._engine.cuts
 
-    def _infer(self, parts: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        assert self._engine is not None
+    def _infer(self, parts: Sequence[Faces]) -> list[Prediction]:
+        answer = self._cut(parts) if self.cuts else None
+        if answer is None:
+            answer = self._judge([part.crops() for part in parts])
         if len(parts) == 1:
-            return [self._engine.infer(parts[0])]
+            return [answer]
+        logits, patches = answer
         ends = np.cumsum([len(part) for part in parts])
-        logits, patches = self._engine.infer(np.concatenate(parts, out=self._joint[: ends[-1]]))
         starts = ends - [len(part) for part in parts]
         return [
             Prediction(logits[start:end], None if patches is None else patches[start:end])
             for start, end in zip(starts, ends, strict=True)
         ]
+
+    def _judge(self, crops: Sequence[NDArray[np.uint8]]) -> Prediction:
+        assert self._engine is not None
+        if len(crops) == 1:
+            return self._engine.infer(crops[0])
+        return self._engine.infer(np.concatenate(crops, out=self._joint[: sum(map(len, crops))]))
+
+    def _cut(self, parts: Sequence[Faces]) -> Prediction | None:
+        """Let the engine cut by itself; None where it cannot, now or because there are crops alone."""
+        assert self._engine is not None
+        frames = [part.frame for part in parts if part.frame is not None]
+        if len(frames) < len(parts):
+            return None
+        try:
+            answer = self._engine.infer_cuts(frames)
+        except EngineLost:
+            raise
+        except Exception as error:  # whatever it is: crops are the way that every engine has
+            self._failed_cuts += 1
+            self.cuts = self._failed_cuts < _CUT_TRIES
+            end = "this batch" if self.cuts else "from now on"
+            log.warning("%s cannot cut faces out, the CPU does so %s: %s", self.name, end, error)
+            return None
+        self._failed_cuts = 0
+        return answer
 
     def _unload(self) -> None:
         engine, self._engine = self._engine, None

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from stream_guard.errors import EngineError
 from stream_guard.inference.engine import Prediction
+from stream_guard.inference.faces import FrameFaces
 from stream_guard.models.manifest import Manifest
 
-__all__ = ["check_batch", "check_graph", "one_line", "prediction"]
+__all__ = ["check_batch", "check_cuts", "check_graph", "one_line", "prediction"]
 
 Dimension = int | None
 """None where a graph leaves it open."""
@@ -62,6 +63,33 @@ def check_batch(batch: NDArray[np.uint8], *, size: int, max_batch: int) -> None:
         raise EngineError(f"a batch holds 1 to {max_batch} faces, not {len(batch)}")
     if not batch.flags.c_contiguous:
         raise EngineError("a batch is contiguous; copy it with numpy.ascontiguousarray first")
+
+
+def check_cuts(frames: Sequence[FrameFaces], *, max_batch: int) -> None:
+    """Refuse what the contract of `Engine.infer_cuts` does not allow: a kernel would read beyond a wrong plane.
+
+    Raises:
+        EngineError: names what was expected and what was given.
+    """
+    faces = sum(map(len, frames))
+    if not 1 <= faces <= max_batch:
+        raise EngineError(f"a batch holds 1 to {max_batch} faces, not {faces}")
+    for frame in frames:
+        planes, matrices = frame.planes, frame.matrices
+        if matrices.dtype != np.float64 or matrices.ndim != 3 or matrices.shape[1:] != (2, 3):
+            raise EngineError(f"a frame's matrices are float64 (n, 2, 3), not {matrices.dtype} {matrices.shape}")
+        if not np.isfinite(matrices).all():
+            raise EngineError("a frame's matrices are finite numbers")
+        least = planes.shapes if min(planes.width, planes.height) > 0 else ()
+        if len(planes.planes) != len(least) or not all(map(_holds, planes.planes, least)):
+            found = ", ".join(f"{plane.dtype} {plane.shape}" for plane in planes.planes)
+            size = f"{planes.width}x{planes.height}"
+            raise EngineError(f"{planes.pixel_format} {size} has contiguous planes of bytes, not {found or 'none'}")
+
+
+def _holds(plane: NDArray[np.uint8], least: tuple[int, int]) -> bool:
+    bytes_in_rows = plane.dtype == np.uint8 and plane.ndim == 2 and plane.flags.c_contiguous
+    return bytes_in_rows and plane.shape[0] >= least[0] and plane.shape[1] >= least[1]
 
 
 def prediction(logits: NDArray[np.float32], patches: NDArray[np.float32] | None, *, faces: int) -> Prediction:

@@ -62,6 +62,12 @@ class Succession:
         return self._current
 
     @property
+    def cuts(self) -> bool:
+        """Whether the engine that runs cuts faces out of frames by itself. May be asked from any thread."""
+        current = self._current
+        return current is not None and current.cuts
+
+    @property
     def standing(self) -> Standing:
         """Which engine runs, and why those before it do not."""
         current = self._current

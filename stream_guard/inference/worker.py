@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from stream_guard.budget.batching import Batcher, Piece
 from stream_guard.errors import EngineError, EngineLost
 from stream_guard.inference.engine import Engine, EngineOptions, Prediction
-from stream_guard.inference.shapes import check_batch
+from stream_guard.inference.faces import Faces
+from stream_guard.inference.shapes import check_batch, check_cuts
 from stream_guard.inference.standing import Standing
 from stream_guard.inference.succession import Succession
 from stream_guard.models.manifest import Manifest
@@ -35,7 +36,7 @@ _TRIES = 3
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    faces: NDArray[np.uint8]
+    faces: Faces
     answer: asyncio.Future[Prediction]
     parts: list[Prediction] = field(default_factory=list)
 
@@ -110,12 +111,17 @@ class InferenceWorker:
             raise
         self._task = asyncio.create_task(self._serve(), name="inference worker")
 
-    async def infer(self, batch: NDArray[np.uint8]) -> Prediction:
+    @property
+    def cuts(self) -> bool:
+        """Whether the engine that runs takes frames, and cuts faces out by itself. May be asked from any thread."""
+        return self._engines.cuts
+
+    async def infer(self, batch: NDArray[np.uint8] | Faces) -> Prediction:
         """Ask the model; batches larger than the engine takes go in several.
 
         Args:
-            batch: uint8, shape (n, size, size, 3), RGB, contiguous, n >= 1. It must stay as it is until the
-                answer comes.
+            batch: uint8, shape (n, size, size, 3), RGB, contiguous, n >= 1; or faces that are still to be cut out,
+                which any engine can be given. It must stay as it is until the answer comes.
 
         Raises:
             EngineError: no engine can answer this batch, the batch has the wrong shape, too many requests
@@ -124,7 +130,11 @@ class InferenceWorker:
         if self._task is None or self._task.done():
             raise EngineError("the inference worker does not run: start it first, and ask nothing after close")
         # Before it is queued: a wrong shape must not spoil the batch of others.
-        check_batch(batch, size=self._manifest.size, max_batch=max(1, len(batch)))
+        if not isinstance(batch, Faces):
+            check_batch(batch, size=self._manifest.size, max_batch=max(1, len(batch)))
+            batch = Faces(batch)
+        elif batch.frame is not None:
+            check_cuts([batch.frame], max_batch=max(1, len(batch)))
         request = _Request(batch, asyncio.get_running_loop().create_future())
         try:
             self._batcher.add(request, faces=len(batch))
@@ -174,7 +184,7 @@ class InferenceWorker:
     async def _run(self, pieces: Sequence[Piece[_Request]]) -> None:
         """Run one batch, by as many engines as it takes, and hand out the answers."""
         try:
-            predictions = await self._answer([piece.item.faces[piece.start : piece.stop] for piece in pieces])
+            predictions = await self._answer([piece.item.faces.part(piece.start, piece.stop) for piece in pieces])
             for piece, prediction in zip(pieces, predictions, strict=True):
                 piece.item.parts.append(prediction)
                 if piece.last and not piece.item.answer.done():
@@ -184,7 +194,7 @@ class InferenceWorker:
                 if not piece.item.answer.done():
                     piece.item.answer.set_exception(_own(error))
 
-    async def _answer(self, parts: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+    async def _answer(self, parts: Sequence[Faces]) -> list[Prediction]:
         """Ask the engine, again where it fails, and the next one where it cannot go on."""
         while True:
             engine = self._engines.current

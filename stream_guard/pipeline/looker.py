@@ -1,7 +1,12 @@
-"""The part of a frame's way that runs in a worker thread: convert, track, cut the faces out."""
+"""The part of a frame's way that runs in a worker thread: convert, track, cut the faces out.
+
+An engine that cuts by itself is given the frame as it was decoded, and where the faces are. The picture is made RGB
+all the same: the tracker, the quality gate and the evidence look at that.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +19,8 @@ from stream_guard.clock import Clock
 from stream_guard.face import Face
 from stream_guard.faces.align import crop_matrix, cut
 from stream_guard.faces.result import Tracked
-from stream_guard.frame import Frame
+from stream_guard.frame import Frame, Planes
+from stream_guard.inference.faces import Faces, FrameFaces
 
 __all__ = ["Looked", "Looker", "Tracker"]
 
@@ -33,14 +39,15 @@ class Looked:
 
     Attributes:
         tracked: every face.
-        judged: those that were cut out, in the batch's order.
-        batch: uint8, shape (len(judged), size, size, 3), RGB. Valid until the next frame is looked at.
+        judged: those for the model, in the batch's order.
+        batch: uint8, shape (len(judged), size, size, 3), RGB, valid until the next frame is looked at; or, for an
+            engine that cuts by itself, where they are in the frame.
         convert_ns, align_ns: what converting to RGB and cutting out took.
     """
 
     tracked: Tracked
     judged: tuple[Face, ...]
-    batch: NDArray[np.uint8]
+    batch: NDArray[np.uint8] | Faces
     convert_ns: int
     align_ns: int
 
@@ -48,7 +55,16 @@ class Looked:
 class Looker:
     """Owns the tracker and the one thread that may touch it, so that no frame's work runs on the event loop."""
 
-    def __init__(self, tracker: Tracker, *, size: int, margin: float, max_faces: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        *,
+        size: int,
+        margin: float,
+        max_faces: int,
+        clock: Clock,
+        engine_cuts: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Take the tracker.
 
         Args:
@@ -57,12 +73,15 @@ class Looker:
             margin: the model's crop margin.
             max_faces: the most faces a batch can hold.
             clock: for the durations.
+            engine_cuts: whether the engine, as it is now, cuts faces out by itself. Asked for every frame.
         """
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stream-guard-look")
         self._tracker = tracker
         self._margin = margin
         self._size = size
         self._clock = clock
+        self._engine_cuts = engine_cuts
+        self._max_faces = max_faces
         self._crops = np.empty((max_faces, size, size, 3), dtype=np.uint8)
 
     def look(self, frame: Frame, at_ns: int, plan: Plan) -> Looked:
@@ -74,20 +93,38 @@ class Looker:
             plan: how many faces may be measured, and whether new ones are looked for.
         """
         began = self._clock.now_ns()
+        cuts = self._engine_cuts()
+        planes = frame.planes() if cuts else None
         rgb = frame.rgb()
         converted = self._clock.now_ns()
         tracked = self._tracker.update(rgb, at_ns, plan=plan)
         followed = self._clock.now_ns()
-        judged = tuple(face for face in tracked.faces if face.measured and not face.reasons)[: len(self._crops)]
-        for face, crop in zip(judged, self._crops, strict=False):
-            cut(rgb, crop_matrix(face.box, size=self._size, margin=self._margin), size=self._size, out=crop)
+        judged = tuple(face for face in tracked.faces if face.measured and not face.reasons)[: self._max_faces]
+        matrices = [crop_matrix(face.box, size=self._size, margin=self._margin) for face in judged]
+        batch = self._left_to_the_engine(rgb, planes, matrices) if cuts and judged else self._cut(rgb, matrices)
         return Looked(
             tracked=tracked,
             judged=judged,
-            batch=self._crops[: len(judged)],
+            batch=batch,
             convert_ns=converted - began,
             align_ns=self._clock.now_ns() - followed,
         )
+
+    def _cut(self, rgb: NDArray[np.uint8], matrices: Sequence[NDArray[np.float64]]) -> NDArray[np.uint8]:
+        for matrix, crop in zip(matrices, self._crops, strict=False):
+            cut(rgb, matrix, size=self._size, out=crop)
+        return self._crops[: len(matrices)]
+
+    def _left_to_the_engine(
+        self, rgb: NDArray[np.uint8], planes: Planes | None, matrices: Sequence[NDArray[np.float64]]
+    ) -> Faces:
+        """Say where the faces are. Another engine that takes over meanwhile has them cut out of the RGB picture."""
+        size = self._size
+
+        def crops() -> NDArray[np.uint8]:
+            return np.stack([cut(rgb, matrix, size=size) for matrix in matrices])
+
+        return Faces(crops, FrameFaces(planes or Planes.of_rgb(rgb), np.stack(matrices)))
 
     def close(self) -> None:
         """End the thread. Waits for the frame in hand; not for the event loop."""

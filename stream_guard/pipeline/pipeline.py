@@ -16,6 +16,7 @@ from stream_guard.errors import ConfigError, SourceEnded
 from stream_guard.evidence.route import Route
 from stream_guard.face import Reason
 from stream_guard.frame import Frame
+from stream_guard.inference.faces import Faces
 from stream_guard.pipeline.looker import Looked, Looker
 from stream_guard.pipeline.mailbox import Closed, Mailbox
 from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, Stage, Ticked
@@ -84,7 +85,7 @@ class Pipeline:
         source: Source,
         *,
         looker: Looker,
-        infer: Callable[[NDArray[np.uint8]], Awaitable[Judgement]],
+        infer: Callable[[NDArray[np.uint8] | Faces], Awaitable[Judgement]],
         budget: Budget,
         scorer: Scorer,
         clock: Clock,
@@ -98,7 +99,7 @@ class Pipeline:
             info: who the session is.
             source: not yet open; the pipeline opens and closes it.
             looker: tracker and cutter.
-            infer: uint8 (n, size, size, 3) to what the model says of each.
+            infer: uint8 (n, size, size, 3), or faces that the engine cuts out, to what the model says of each.
             budget: what may be done with a frame.
             scorer: what is said about the faces.
             clock: for arrivals and durations.

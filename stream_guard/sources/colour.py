@@ -1,4 +1,4 @@
-"""Decoded pictures to RGB, with the right matrix, range and rotation."""
+"""Decoded pictures to RGB, with the right matrix, range and rotation; or as they are, with what they mean."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from av import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-__all__ = ["shown_size", "to_rgb"]
+from stream_guard.frame import Planes, Primaries
+
+__all__ = ["planes", "shown_size", "to_rgb"]
 
 _UNSPECIFIED = 2
 """AVCOL_SPC_UNSPECIFIED: the stream does not say which matrix made its YUV (ITU-T H.273, table 4)."""
+
+_MATRICES: dict[int, Primaries] = {1: "bt709", _UNSPECIFIED: "bt601", 5: "bt601", 6: "bt601"}
+"""By AVColorSpace, which counts as H.273 does: BT.709; BT.470 BG and SMPTE 170M, one and the same to FFmpeg."""
+
+_I420 = {"yuv420p", "yuvj420p"}
+"""What the GPU's kernel turns into the very colours that `to_rgb` does. NV12 is not among them: there FFmpeg
+interpolates chroma (docs/cuda.md)."""
 
 _per_thread = threading.local()
 """Each thread keeps one converter: making a new one for every frame costs half as much again as converting."""
@@ -35,13 +44,41 @@ def to_rgb(frame: VideoFrame, *, hd_is_bt709: bool) -> NDArray[np.uint8]:
     converter: VideoReformatter | None = getattr(_per_thread, "converter", None)
     if converter is None:
         converter = _per_thread.converter = VideoReformatter()
-    hd = frame.width >= 1280 or frame.height > 576
-    guessed = Colorspace.ITU709 if hd and hd_is_bt709 and frame.colorspace == _UNSPECIFIED else None
+    guessed = Colorspace.ITU709 if _is_guessed_bt709(frame, hd_is_bt709=hd_is_bt709) else None
     # One thread: slicing a 720p picture saves 0.2 ms and takes a core from the model.
     rgb = converter.reformat(
         frame, format="rgb24", src_colorspace=guessed, dst_color_range=ColorRange.JPEG, threads=1
     )
     return np.ascontiguousarray(np.rot90(_pixels(rgb), _quarter_turns(frame)))
+
+
+def planes(frame: VideoFrame, *, hd_is_bt709: bool) -> Planes | None:
+    """Return a decoded picture's own memory and what its numbers mean; nothing is copied.
+
+    Args:
+        frame: as for `to_rgb`.
+        hd_is_bt709: as for `to_rgb`.
+
+    Returns:
+        I420; None where only `to_rgb` makes the right colours of it: it is turned, in another pixel format or
+        matrix, or of an odd height, for which FFmpeg interpolates chroma.
+    """
+    primaries = _MATRICES.get(int(frame.colorspace))
+    if _is_guessed_bt709(frame, hd_is_bt709=hd_is_bt709):
+        primaries = "bt709"
+    if frame.format.name not in _I420 or primaries is None or frame.height % 2 or _quarter_turns(frame):
+        return None
+    if any(plane.line_size <= 0 for plane in frame.planes):  # stored from the bottom up
+        return None
+    rows = tuple(np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size) for plane in frame.planes)
+    full = frame.format.name == "yuvj420p" or int(frame.color_range) == ColorRange.JPEG
+    return Planes("yuv420p", rows, frame.width, frame.height, primaries=primaries, full_range=full)
+
+
+def _is_guessed_bt709(frame: VideoFrame, *, hd_is_bt709: bool) -> bool:
+    """Return whether the stream does not say which matrix made it, and it must have been BT.709."""
+    hd = frame.width >= 1280 or frame.height > 576
+    return hd and hd_is_bt709 and frame.colorspace == _UNSPECIFIED
 
 
 def _pixels(rgb: VideoFrame) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from stream_guard.errors import SourceEnded, SourceError, UnsupportedMedia
 from stream_guard.frame import Frame
 from stream_guard.sources.addresses import only_loopback
 from stream_guard.sources.base import Source, Transport
-from stream_guard.sources.colour import shown_size, to_rgb
+from stream_guard.sources.colour import planes, shown_size, to_rgb
 from stream_guard.sources.decoding import MAX_PIXELS, DecodeQueue, bound_receivers
 from stream_guard.sources.dtls import accept_rsa_peers
 from stream_guard.sources.handover import Handover
@@ -194,6 +194,7 @@ class Receiver:
                 arrived_ns=now_ns,
                 width=self._size[0],
                 height=self._size[1],
+                planes=lambda: planes(picture, hd_is_bt709=False),
             )
         )
         self._sequence += 1

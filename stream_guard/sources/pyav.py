@@ -18,7 +18,7 @@ from stream_guard.clock import Clock, MonotonicClock, seconds
 from stream_guard.errors import SourceEnded, SourceError, UnsupportedMedia
 from stream_guard.frame import Frame
 from stream_guard.sources.base import Source, Transport
-from stream_guard.sources.colour import shown_size, to_rgb
+from stream_guard.sources.colour import planes, shown_size, to_rgb
 from stream_guard.sources.failures import explain, shortfall
 from stream_guard.sources.handover import Handover
 from stream_guard.sources.inputs import Input
@@ -221,6 +221,7 @@ class PyAvSource(Source):
             arrived_ns=arrived_ns,
             width=width,
             height=height,
+            planes=lambda: planes(picture, hd_is_bt709=True),
         )
         self._sequence += 1
         return self._frames.put(frame)

@@ -57,7 +57,7 @@ class HostCrop:
         offset: Sequence[float] = (0, 0, 0),
     ) -> NDArray[Any]:
         """Return the batch: (n, size, size, 3) for bytes, else (n, 3, size, size)."""
-        cuts = np.array([describe(picture, matrix) for picture, matrix in faces])
+        cuts = np.concatenate([describe(picture, matrix[None]) for picture, matrix in faces])
         shape = (size, size, 3) if kind is BatchKind.UINT8_NHWC else (3, size, size)
         batch = np.zeros((len(faces), *shape), _KINDS[kind])
         normal = packed_normal(scale, offset)

@@ -156,13 +156,11 @@ def test_graphs_can_be_left_out_and_come_back() -> None:
     from benchmarks.gpu.engines import without_graphs
     from stream_guard.errors import EngineUnavailable
 
-    graphs = {1: object()}
-    session = SimpleNamespace(captured=(1,), _graphs=graphs)
-    runner = SimpleNamespace(graphs_on=True)
+    session, runner = SimpleNamespace(captured=(1,), graphs_on=True), SimpleNamespace(graphs_on=True)
     restore: Any = without_graphs(SimpleNamespace(_session=session))  # type: ignore[arg-type]
-    assert session._graphs == {}
+    assert not session.graphs_on
     restore()
-    assert session._graphs is graphs
+    assert session.graphs_on
     restore = without_graphs(SimpleNamespace(_runner=runner))  # type: ignore[arg-type]
     assert not runner.graphs_on
     restore()

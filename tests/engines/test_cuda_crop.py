@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engines.cuda.colour import Primaries
 from engines.cuda.crop import BatchKind, batch_bytes
 from engines.cuda.picture import CUT, Layout, Picture
 from stream_guard.errors import EngineError
 from stream_guard.face import Box
 from stream_guard.faces.align import crop_matrix, cut
+from stream_guard.frame import Primaries
 from stream_guard.sources.colour import to_rgb
 from tests.engines.host_crop import HostCrop, build, picture_of
 

@@ -249,12 +249,12 @@ def test_the_crop_kernel_is_launched_once_a_batch(cuda: FakeCuda, device: Device
     batch = device.memory(3 * 100 * 100 * 3 * 2)
     picture = Picture(Layout.NV12, (4096, 8192), (640, 640), 640, 360)
     for face in range(2):
-        kernel.put(face, picture, np.array([[1.0, 0, -face], [0, 1, 0]]))
+        kernel.put(face, picture, np.array([[[1.0, 0, -face], [0, 1, 0]]]))
     kernel.run(batch, 2)
     assert cuda.calls[-3:-1] == ["cuMemcpyHtoDAsync", "cuLaunchKernel"]
     assert cuda.calls[-1].startswith("crop(4, 13, 2)")
-    with pytest.raises(EngineError, match="has no face 3"):
-        kernel.put(3, picture, np.eye(2, 3))
+    with pytest.raises(EngineError, match="has no faces 3 to 3"):
+        kernel.put(3, picture, np.eye(2, 3)[None])
     for wrong in (0, 4):
         with pytest.raises(EngineError, match=f"{wrong} faces do not fit"):
             kernel.run(batch, wrong)
