@@ -24,8 +24,6 @@ from stream_guard.budget.contention import Contention
 from stream_guard.clock import NS_PER_MS, Clock, MonotonicClock
 from stream_guard.config import Config, is_loopback
 from stream_guard.faces.finder import Finder
-from stream_guard.faces.landmarker import Landmarker
-from stream_guard.faces.mesh import FaceMesh
 from stream_guard.faces.tracker import FaceTracker
 from stream_guard.inference.cores import physical_cores
 from stream_guard.inference.engine import EngineOptions, Network
@@ -37,6 +35,7 @@ from stream_guard.metrics.prometheus import PrometheusMetrics
 from stream_guard.metrics.recorder import Recorder
 from stream_guard.models import store
 from stream_guard.models.calibration import Calibrator, track_settings
+from stream_guard.pipeline.face_measurer import FaceMeasurer
 from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Judgement, Pipeline
@@ -102,8 +101,8 @@ class Runtime:
     async def _start(self) -> None:
         config = self._config
         path = await asyncio.to_thread(self._find)
-        self._mesh = await asyncio.to_thread(FaceMesh, self._landmarker_file)
-        self._stack.push_async_callback(asyncio.to_thread, self._mesh.close)
+        self._measurer = await asyncio.to_thread(FaceMeasurer, self._landmarker_file)
+        self._stack.push_async_callback(asyncio.to_thread, self._measurer.close)
         self._worker = await self._stack.enter_async_context(
             InferenceWorker(
                 self._engines,
@@ -170,7 +169,7 @@ class Runtime:
             looker=Looker(
                 FaceTracker(
                     find=self._find_faces,
-                    landmarker=Landmarker(self._mesh),
+                    landmarker=self._measurer,
                     min_face_px=self.manifest.min_face_px,
                     max_faces=config.max_faces,
                 ),

@@ -78,11 +78,13 @@ class OnnxRuntimeEngine(Engine):
         self._session = None
 
     @classmethod
-    def open_network(cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0) -> Network:
+    def open_network(
+        cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0, exact: bool = False
+    ) -> Network:
         """Open another network at one input shape, whatever shape the file was exported with.
 
         ONNX Runtime refuses an input that differs from a fixed shape in the file, so the shape is rewritten
-        in memory first (`engines.onnxruntime.reshape`).
+        in memory first (`engines.onnxruntime.reshape`). It always computes in float32.
 
         Raises:
             EngineUnavailable: onnxruntime does not load here.

@@ -98,11 +98,13 @@ class OpenVinoEngine(Engine):
         self._manifest = None
 
     @classmethod
-    def open_network(cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0) -> Network:
+    def open_network(
+        cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0, exact: bool = False
+    ) -> Network:
         """Open another network at one input shape, whatever shape the file was exported with.
 
-        It computes in bfloat16 where the CPU has it: the face finder takes half the time (18 against 35 ms, best
-        of 15, interleaved) and finds the same faces.
+        It computes in bfloat16 where the CPU has it, unless it must be exact: the face finder takes half the time
+        (18 against 35 ms, best of 15, interleaved) and finds the same faces. TensorFlow Lite is read, too.
 
         Raises:
             EngineUnavailable: openvino does not load here.
@@ -111,7 +113,7 @@ class OpenVinoEngine(Engine):
         graph = Graph(path)
         if len(graph.inputs) != 1:
             raise EngineError(f"{path.name} has {len(graph.inputs)} inputs instead of one")
-        precision = "bf16" if graph.fast_bfloat16 else "f32"
+        precision = "bf16" if graph.fast_bfloat16 and not exact else "f32"
         runner = graph.compiled(input_shape, threads=threads, precision=precision)
 
         def run(tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:

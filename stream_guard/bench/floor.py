@@ -21,11 +21,10 @@ from stream_guard.errors import ConfigError
 from stream_guard.face import Box
 from stream_guard.faces.align import crop_matrix, cut
 from stream_guard.faces.finder import Finder
-from stream_guard.faces.landmarker import Landmarker
-from stream_guard.faces.mesh import FaceMesh
 from stream_guard.inference.engine import EngineOptions
 from stream_guard.inference.registry import choose, choose_cpu
 from stream_guard.models import store
+from stream_guard.pipeline.face_measurer import FaceMeasurer
 from stream_guard.sources.colour import to_rgb
 
 __all__ = ["Floor", "efficiency", "parts"]
@@ -78,9 +77,18 @@ def parts(path: Path, shape: clip.Shape, *, codec: clip.Codec, kbps: int, engine
     faces = finder(picture)
     if not faces:
         raise ConfigError(f"{path.name} shows no face at its beginning")
-    with FaceMesh(store.path(store.LANDMARKER)) as mesh:
-        landmarker = Landmarker(mesh)
-        landmarks = _cost(lambda number: landmarker.measure(picture, faces[number % len(faces)].box), times)
+    with FaceMeasurer(store.path(store.LANDMARKER)) as measurer:
+        seen = [measurer.measure(picture, face.box) for face in faces]
+        # As a face is followed: from where it was measured last, not from where it was first found.
+        known = [one for one in seen if one is not None]
+        if not known:
+            raise ConfigError(f"{path.name} shows no face at its beginning")
+        landmarks = _cost(
+            lambda number: measurer.measure(
+                picture, known[number % len(known)].box, tilt=known[number % len(known)].tilt
+            ),
+            times,
+        )
     return Floor(decode, rgb, landmarks, _cnn(picture, faces[0].box, engine, times), find)
 
 

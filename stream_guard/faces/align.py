@@ -7,6 +7,8 @@ trained on). It is resampled once, from full resolution.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +56,7 @@ def cut(
 
     Args:
         rgb: uint8, shape (height, width, 3).
-        matrix: from `crop_matrix`.
+        matrix: from `crop_matrix`; or any other affine that scales alike in all directions.
         size: side of the result in pixels.
         out: uint8, shape (size, size, 3), contiguous: written in place where given.
 
@@ -63,8 +65,7 @@ def cut(
     """
     # Shrinking by more than two needs an area filter, or the crop aliases; enlarging and mild shrinking
     # must not be blurred. warpAffine has no area filter, so the frame's region is halved first.
-    scale = float(matrix[0, 0])
-    if scale < 0.5:
+    if _scale(matrix) < 0.5:
         return _cut_shrunk(rgb, matrix, size=size, out=out)
     return cv2.warpAffine(  # type: ignore[no-any-return]
         rgb, matrix, (size, size), dst=out, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -75,10 +76,15 @@ def _cut_shrunk(
     rgb: NDArray[np.uint8], matrix: NDArray[np.float64], *, size: int, out: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8]:
     """Cut at an integer multiple of the size, then average down."""
-    times = int(np.ceil(0.5 / float(matrix[0, 0])))
+    times = int(np.ceil(0.5 / _scale(matrix)))
     larger = matrix * times
     larger[:, 2] += (times - 1) / 2
     wide = cv2.warpAffine(
         rgb, larger, (size * times, size * times), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return cv2.resize(wide, (size, size), dst=out, interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
+
+
+def _scale(matrix: NDArray[np.float64]) -> float:
+    """Return how much an affine enlarges."""
+    return math.hypot(matrix[0, 0], matrix[0, 1])

@@ -59,6 +59,7 @@ class Track:
         vain: how often in turn measuring it failed.
         confidence: of its surest find, 0 to 1.
         turn: of its last find, see `faces.finder.Found`.
+        tilt: of its last measurement, see `faces.landmarker.Measured`; None before the first.
     """
 
     id: int
@@ -67,6 +68,7 @@ class Track:
     look: NDArray[np.float32]
     look_ns: int
     turn: float = 0.0
+    tilt: float | None = None
     measured: bool = False
     vain: int = 0
     confidence: float = 1.0

@@ -20,14 +20,16 @@ from numpy.typing import NDArray
 
 from stream_guard.face import Box, Pose
 from stream_guard.faces.align import crop_matrix, cut, landmark_box
+from stream_guard.faces.head_pose import angles
 from stream_guard.faces.mesh import FaceMesh
 
-__all__ = ["Landmarker", "Measured"]
+__all__ = ["CAMERA", "TIGHT", "Landmarker", "Measured"]
 
-_REGION = 2.0
-_TIGHT_REGION = 1.3
+CAMERA = 2.0
+TIGHT = 1.3
 """Side of the square that is looked at, over the face's longer side; the tight one where a neighbour is near
-and larger: MediaPipe takes the largest face."""
+and larger: MediaPipe takes the largest face. It takes the square for the whole picture of a camera, and tells poses
+by that."""
 
 _SIZE = 256
 """Side in pixels that square is resampled to: what MediaPipe's landmark network takes itself."""
@@ -41,11 +43,13 @@ class Measured:
         landmarks: float32, shape (478, 2), pixels of the frame, in MediaPipe Face Mesh order.
         box: spans the landmarks.
         pose: as seen from the camera towards this face.
+        tilt: by how many degrees the line of the eyes is turned, clockwise in the picture; 0 where nobody asks.
     """
 
     landmarks: NDArray[np.float32]
     box: Box
     pose: Pose
+    tilt: float = 0.0
 
 
 class Landmarker:
@@ -55,19 +59,22 @@ class Landmarker:
         """Take what finds the landmarks; it may be shared, and whoever made it closes it."""
         self._mesh = mesh
 
-    def measure(self, rgb: NDArray[np.uint8], box: Box, *, tight: bool = False) -> Measured | None:
+    def measure(
+        self, rgb: NDArray[np.uint8], box: Box, *, tilt: float | None = None, tight: bool = False
+    ) -> Measured | None:
         """Measure the face in a box.
 
         Args:
             rgb: the whole frame: uint8, shape (height, width, 3).
             box: where the face was last seen, in pixels.
+            tilt: what `stream_guard.faces.landmark_network` needs; MediaPipe finds out for itself.
             tight: leave out what is around the face.
 
         Returns:
             The face, or None where there is none to be measured. It may be a neighbour's: the caller compares
             the boxes.
         """
-        matrix = crop_matrix(box, size=_SIZE, margin=_TIGHT_REGION if tight else _REGION)
+        matrix = crop_matrix(box, size=_SIZE, margin=TIGHT if tight else CAMERA)
         region = cut(rgb, matrix, size=_SIZE)
         found = self._mesh.detect(region)
         if not found:
@@ -81,8 +88,4 @@ class Landmarker:
 def _pose(matrix: NDArray[np.float32]) -> Pose:
     """Return the angles of a facial transformation matrix: the canonical face's rotation before the camera."""
     rotation = matrix[:3, :3].astype(np.float64)
-    rotation /= np.linalg.norm(rotation, axis=0)  # the matrix scales as well
-    yaw = np.arctan2(-rotation[2, 0], np.hypot(rotation[2, 1], rotation[2, 2]))
-    pitch = np.arctan2(rotation[2, 1], rotation[2, 2])
-    roll = np.arctan2(rotation[1, 0], rotation[0, 0])
-    return Pose(*(float(np.degrees(angle)) for angle in (yaw, pitch, roll)))
+    return angles(rotation / np.linalg.norm(rotation, axis=0))  # the matrix scales as well

@@ -48,8 +48,10 @@ _ONE_FACE = 0.5
 class Measures(Protocol):
     """What the tracker needs of a landmarker."""
 
-    def measure(self, rgb: NDArray[np.uint8], box: Box, *, tight: bool = False) -> Measured | None:
-        """Measure the face in a box; look at hardly more than the box where tight."""
+    def measure(
+        self, rgb: NDArray[np.uint8], box: Box, *, tilt: float | None = None, tight: bool = False
+    ) -> Measured | None:
+        """Measure the face in a box, tilted as it was last; look at hardly more than the box where tight."""
         ...
 
 
@@ -170,9 +172,9 @@ class FaceTracker:
     def _measure(self, rgb: NDArray[np.uint8], track: Track, at_ns: int) -> Face:
         """Measure one face, or say that it does not show."""
         track.tried_ns = at_ns
-        measured = self._landmarker.measure(rgb, track.box)
+        measured = self._landmarker.measure(rgb, track.box, tilt=track.tilt)
         if measured is not None and not self._is(measured.box, track):
-            measured = self._landmarker.measure(rgb, track.box, tight=True)
+            measured = self._landmarker.measure(rgb, track.box, tilt=track.tilt, tight=True)
         if measured is None or not self._is(measured.box, track):
             track.misses += 1
             track.vain += 1
@@ -184,6 +186,7 @@ class FaceTracker:
             return self._as_it_was(track)
         track.see(measured.box, at_ns)
         track.remember(look, at_ns)
+        track.tilt = measured.tilt
         track.reasons = reasons(rgb, measured.box, measured.pose, min_face_px=self._min_face_px)
         return Face(track.id, measured.box, landmarks=measured.landmarks, pose=measured.pose, reasons=track.reasons)
 

@@ -149,15 +149,16 @@ class Engine(ABC):
         """Free what was loaded. Safe to call twice."""
 
     @classmethod
-    def open_network(cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0) -> Network:
+    def open_network(
+        cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0, exact: bool = False
+    ) -> Network:
         """Open any other small network, such as the face finder's, at one fixed input shape.
 
-        Unlike `infer` it may compute in reduced precision.
-
         Args:
-            path: an ONNX file with one float32 input.
-            input_shape: (1, channels, height, width).
+            path: an ONNX file with one float32 input, or another that this backend reads.
+            input_shape: of the input, such as (1, channels, height, width).
             threads: CPU threads; 0 leaves it to the backend.
+            exact: compute in float32. Else a network may be computed in less, where that is faster.
 
         Raises:
             EngineUnavailable: this backend does not offer it. CPU engines do.

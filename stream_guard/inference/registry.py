@@ -109,13 +109,20 @@ def choose_cpu(*, among: Iterable[Candidate] | None = None) -> type[Engine]:
 
 
 def open_network(
-    path: Path, input_shape: tuple[int, int, int, int], *, among: Iterable[Candidate] | None = None
+    path: Path,
+    input_shape: tuple[int, int, int, int],
+    *,
+    threads: int = 0,
+    exact: bool = False,
+    among: Iterable[Candidate] | None = None,
 ) -> Network:
     """Open a small network beside the detector by the first engine on the CPU that takes it.
 
     Args:
-        path: an ONNX file with one float32 input.
-        input_shape: (1, channels, height, width).
+        path: an ONNX file with one float32 input, or another that some engine reads.
+        input_shape: of the input, such as (1, channels, height, width).
+        threads: CPU threads; 0 leaves it to the engine.
+        exact: compute in float32.
         among: candidates, where they are known already.
 
     Raises:
@@ -128,7 +135,7 @@ def open_network(
         if row.engine is None or not row.probe.available or row.probe.device != "cpu":
             continue
         try:
-            return row.engine.open_network(path, input_shape)
+            return row.engine.open_network(path, input_shape, threads=threads, exact=exact)
         except EngineError as error:
             reasons.append(f"{row.name}: {error}")
     raise EngineUnavailable(f"no engine opens {path.name}: {'; '.join(reasons)}")

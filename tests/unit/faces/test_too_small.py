@@ -19,7 +19,7 @@ pytestmark = pytest.mark.unit
 
 
 class NoLandmarks:
-    def measure(self, rgb: object, box: Box, *, tilt: float = 0.0, tight: bool = False) -> None:
+    def measure(self, rgb: object, box: Box, *, tilt: float | None = None, tight: bool = False) -> None:
         raise AssertionError("a face this small is not measured")
 
 
@@ -33,6 +33,8 @@ def test_a_small_face_is_followed_and_cannot_be_judged() -> None:
         frame = Frame.from_rgb(rgb, sequence=number, media_s=number / 30, arrived_ns=at_ns)
         tracked = tracker.update(rgb, at_ns, plan=Plan(faces=25))
         looked = Looked(tracked, (), np.empty((0, 1, 1, 3), np.uint8), convert_ns=0, align_ns=0)
-        update = session.receive(_observation(frame, at_ns, looked, np.empty(0, np.float32), rerouted=False, evidence=1.0))
+        update = session.receive(
+            _observation(frame, at_ns, looked, np.empty(0, np.float32), rerouted=False, evidence=1.0)
+        )
     (face,) = update.faces
     assert (face.state, face.reasons) == (State.CANNOT_JUDGE, (Reason.FACE_TOO_SMALL,))

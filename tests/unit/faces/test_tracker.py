@@ -38,7 +38,9 @@ class World:
         self.finds += 1
         return [Found(box, self.confidence, self.turn) for box in self.faces + self.covered]
 
-    def measure(self, rgb: NDArray[np.uint8], box: Box, *, tight: bool = False) -> Measured | None:
+    def measure(
+        self, rgb: NDArray[np.uint8], box: Box, *, tilt: float | None = None, tight: bool = False
+    ) -> Measured | None:
         """As MediaPipe does: take the largest face of the region."""
         self.measured.append(box)
         region = box.grown(1.3 if tight else 2.0)

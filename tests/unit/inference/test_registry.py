@@ -124,12 +124,16 @@ def test_the_engine_that_was_asked_for_comes_first_and_all_that_can_run_follow(p
 def test_a_small_network_is_opened_by_the_first_engine_on_the_cpu_that_takes_it() -> None:
     class Breaks(SLOW):  # type: ignore[valid-type, misc]
         @classmethod
-        def open_network(cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0) -> Network:
+        def open_network(
+            cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0, exact: bool = False
+        ) -> Network:
             raise EngineError("a broken build")
 
     class Opens(SLOW):  # type: ignore[valid-type, misc]
         @classmethod
-        def open_network(cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0) -> Network:
+        def open_network(
+            cls, path: Path, input_shape: tuple[int, int, int, int], *, threads: int = 0, exact: bool = False
+        ) -> Network:
             return lambda tensor: [tensor + 1]
 
     fast, breaks, opens = (
