@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the programs that tests drive: a browser, OBS Studio, ffmpeg as a sender, a screen, a tracer, a C compiler.
+# Installs the programs that tests drive: a browser, OBS Studio, ffmpeg as a sender, a screen, a tracer, a C compiler,
+# a TURN server.
 # Only where that can be done without asking: as root on Debian. Elsewhere the tests that need them skip and say so.
 set -eu
 
@@ -10,6 +11,7 @@ command -v strace >/dev/null 2>&1 || wanted="$wanted strace"
 command -v Xvfb >/dev/null 2>&1 || wanted="$wanted xvfb"
 command -v ffmpeg >/dev/null 2>&1 || wanted="$wanted ffmpeg"
 command -v gcc >/dev/null 2>&1 || wanted="$wanted gcc libc6-dev"
+command -v turnserver >/dev/null 2>&1 || wanted="$wanted coturn"
 [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || wanted="$wanted fonts-dejavu-core"
 [ -n "$wanted" ] || exit 0
 

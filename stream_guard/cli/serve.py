@@ -47,6 +47,17 @@ def serve(
         Path | None, typer.Option(help="PEM file with a certificate: serves https and wss.")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key, where that is not in the same file.")] = None,
+    stun: Annotated[
+        str, typer.Option(metavar="stun:HOST:PORT", help="STUN server, for calls from behind routers.")
+    ] = "",
+    turn: Annotated[
+        str, typer.Option(metavar="turn:HOST:PORT", help="TURN server; ?transport=tcp and turns: work, too.")
+    ] = "",
+    turn_user: Annotated[str, typer.Option(envvar="STREAM_GUARD_TURN_USER", help="User name there.")] = "",
+    turn_password: Annotated[str, typer.Option(envvar="STREAM_GUARD_TURN_PASSWORD", help="And password.")] = "",
+    relay_only: Annotated[
+        bool, typer.Option("--relay-only", help="Let media come through the TURN server only.")
+    ] = False,
     journal: Annotated[
         str | None,
         typer.Option(
@@ -81,6 +92,11 @@ def serve(
             watch_token=watch_token,
             tls_cert=tls_cert,
             tls_key=tls_key,
+            stun=stun,
+            turn=turn,
+            turn_user=turn_user,
+            turn_password=turn_password,
+            relay_only=relay_only,
             journal=data_dir() if journal == "auto" else journal,
             journal_days=journal_days,
             journal_mb=journal_mb,
@@ -133,7 +149,7 @@ async def _serve(config: Config) -> None:
         console.print(f"  WHIP           {service.url}/whip" + (" (bearer token)" if config.has_token else ""))
         if config.has_token and not key:
             console.print("Add #token= and the token to the pages' addresses.")
-        if is_loopback(config.host):
+        if is_loopback(config.host) and not (config.stun or config.turn):
             console.print("Nothing leaves this machine.")
         elif config.exposed:
             console.print(

@@ -25,6 +25,7 @@ from starlette.routing import Route
 from stream_guard.clock import Clock
 from stream_guard.errors import SignallingError, StreamGuardError
 from stream_guard.sources.base import Source
+from stream_guard.sources.ice import IceSettings
 from stream_guard.sources.webrtc import WebRtcSource
 
 __all__ = ["WhipEndpoint"]
@@ -71,6 +72,7 @@ class WhipEndpoint:
         body_limit_s: float = 10.0,
         loopback_only: bool = False,
         connect_limit_s: float = 15.0,
+        ice: IceSettings | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Prepare the routes.
@@ -85,6 +87,7 @@ class WhipEndpoint:
             body_limit_s: how long a body may take to come, in seconds.
             loopback_only: keep media on 127.0.0.1 too.
             connect_limit_s: how long media may take to connect after the answer, in seconds.
+            ice: STUN and TURN servers; None asks none.
             clock: for the sources.
         """
         self._start = start
@@ -94,6 +97,7 @@ class WhipEndpoint:
         self._body_limit_s = body_limit_s
         self._loopback_only = loopback_only
         self._connect_limit_s = connect_limit_s
+        self._ice = ice
         self._clock = clock
         self._sessions: dict[str, _Session] = {}
         self._negotiating: Counter[str] = Counter()
@@ -160,6 +164,7 @@ class WhipEndpoint:
                 clock=self._clock,
                 loopback_only=self._loopback_only,
                 connect_limit_s=self._connect_limit_s,
+                ice=self._ice,
             )
             await source.open()
             session = _Session(source, client, await self._hand_over(source), f'"{secrets.token_urlsafe(12)}"')

@@ -9,13 +9,13 @@ import queue
 from collections.abc import Coroutine
 from typing import Any, Literal
 
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 from av import VideoFrame
 
 from stream_guard.clock import Clock, seconds
-from stream_guard.errors import SourceEnded, SourceError, UnsupportedMedia
+from stream_guard.errors import SignallingError, SourceEnded, SourceError, UnsupportedMedia
 from stream_guard.frame import Frame
 from stream_guard.sources.addresses import only_loopback
 from stream_guard.sources.base import Source, Transport
@@ -23,7 +23,9 @@ from stream_guard.sources.colour import planes, shown_size, to_rgb
 from stream_guard.sources.decoding import MAX_PIXELS, DecodeQueue, bound_receivers
 from stream_guard.sources.dtls import accept_rsa_peers
 from stream_guard.sources.handover import Handover
+from stream_guard.sources.ice import IceSettings, relayed, why_no_relay
 from stream_guard.sources.rates import Rate
+from stream_guard.sources.rebinding import follow_rebinding
 from stream_guard.sources.sdp import video_codec
 from stream_guard.sources.timeline import Timeline
 
@@ -68,10 +70,12 @@ class Receiver:
         frames: what was received.
     """
 
-    def __init__(self, *, clock: Clock, loopback_only: bool, connect_limit_s: float) -> None:
+    def __init__(
+        self, *, clock: Clock, loopback_only: bool, connect_limit_s: float, ice: IceSettings | None = None
+    ) -> None:
         accept_rsa_peers()
-        # No STUN: aiortc's default asks one of Google's servers, and nothing may leave this machine unasked.
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._ice = ice or IceSettings()
+        self.connection = RTCPeerConnection(self._ice.configuration)
         self.frames = Handover(newest_wins=True)
         self._clock = clock
         self._loopback_only = loopback_only
@@ -91,12 +95,23 @@ class Receiver:
         self.connection.on("connectionstatechange", self._follow)
 
     async def gather(self, description: RTCSessionDescription) -> str:
-        """Set our description, wait for all our candidates, and return it with them."""
+        """Set our description, wait for all our candidates, and return it with them.
+
+        Raises:
+            SignallingError: 503, media is to come through the TURN server only, and that does not help.
+        """
         self._queues = bound_receivers(self.connection, clock=self._clock, refuse=self.frames.end)
         with only_loopback(self._loopback_only):
             await self.connection.setLocalDescription(description)
+        follow_rebinding(self.connection, self._clock)
+        text = str(self.connection.localDescription.sdp)
+        if self._ice.turn and not relayed(text):
+            reason = await why_no_relay(self._ice)
+            if self._ice.relay_only:
+                raise SignallingError(503, f"no way for the media: {reason}")
+            log.warning("media can come directly only: %s", reason)
         self._start(self._watch(), "webrtc watch")
-        return str(self.connection.localDescription.sdp)
+        return text
 
     @property
     def passed_over(self) -> int:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from stream_guard.clock import Clock
 from stream_guard.errors import ConfigError
 from stream_guard.sources.base import Source
+
+if TYPE_CHECKING:
+    from stream_guard.sources.ice import IceSettings
 
 __all__ = ["SCHEMES", "open_source"]
 
@@ -26,7 +30,9 @@ SCHEMES: dict[str, str] = {
 """What `open_source` understands, one line each, for help and documentation."""
 
 
-def open_source(url: str, *, clock: Clock | None = None, realtime: bool = False) -> Source:
+def open_source(
+    url: str, *, clock: Clock | None = None, realtime: bool = False, ice: IceSettings | None = None
+) -> Source:
     """Return the source a URL or path stands for. It is not open yet: ``async with`` opens it.
 
     Nothing heavy is imported for sources that are not used.
@@ -35,6 +41,7 @@ def open_source(url: str, *, clock: Clock | None = None, realtime: bool = False)
         url: see `SCHEMES`.
         clock: for arrivals.
         realtime: play a file at its own pace, as if it were live; means nothing for others.
+        ice: STUN and TURN servers for WebRTC; None asks none.
 
     Raises:
         ConfigError: an unknown scheme, or options it does not know.
@@ -55,7 +62,7 @@ def open_source(url: str, *, clock: Clock | None = None, realtime: bool = False)
     if scheme in {"whep", "wheps", "whep+http", "whep+https"}:
         from stream_guard.sources.whep import WhepSource
 
-        return WhepSource(url, clock=clock)
+        return WhepSource(url, clock=clock, ice=ice)
     return _through_ffmpeg(url, scheme, clock=clock, realtime=realtime)
 
 

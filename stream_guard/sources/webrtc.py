@@ -10,6 +10,7 @@ from aiortc.exceptions import OperationError
 
 from stream_guard.clock import Clock, MonotonicClock
 from stream_guard.errors import SignallingError
+from stream_guard.sources.ice import IceSettings
 from stream_guard.sources.peer import Receiver, ReceivingSource
 from stream_guard.sources.sdp import (
     check_offer,
@@ -41,6 +42,7 @@ class WebRtcSource(ReceivingSource):
         name: str = "WebRTC call",
         loopback_only: bool = False,
         connect_limit_s: float = 15.0,
+        ice: IceSettings | None = None,
     ) -> None:
         """Take an offer; nothing runs yet.
 
@@ -50,12 +52,14 @@ class WebRtcSource(ReceivingSource):
             name: for people.
             loopback_only: receive on 127.0.0.1 alone. For a server that is itself bound there.
             connect_limit_s: how long media may take to connect, in seconds.
+            ice: STUN and TURN servers; None asks none.
         """
         self.name = name
         self._offer = offer_sdp
         self._clock = clock or MonotonicClock()
         self._loopback_only = loopback_only
         self._connect_limit_s = connect_limit_s
+        self._ice = ice
         self._answer: str | None = None
         self._closed = False
         self._when_closed: list[Callable[[], None]] = []
@@ -78,13 +82,17 @@ class WebRtcSource(ReceivingSource):
         """Negotiate.
 
         Raises:
-            SignallingError: the offer cannot be accepted; see `stream_guard.sources.sdp.check_offer`.
+            SignallingError: the offer cannot be accepted, see `stream_guard.sources.sdp.check_offer`; or no way
+                leads to us, see `Receiver.gather`.
         """
         if self._answer is not None:
             return
         check_offer(self._offer)
         self._receiver = Receiver(
-            clock=self._clock, loopback_only=self._loopback_only, connect_limit_s=self._connect_limit_s
+            clock=self._clock,
+            loopback_only=self._loopback_only,
+            connect_limit_s=self._connect_limit_s,
+            ice=self._ice,
         )
         try:
             self._answer = await self._negotiate(self._receiver)

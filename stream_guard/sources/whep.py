@@ -13,6 +13,7 @@ from aiortc import RTCSessionDescription
 from stream_guard.clock import Clock, MonotonicClock
 from stream_guard.errors import ConfigError, SignallingError, SourceError
 from stream_guard.sources.addresses import address_to_follow
+from stream_guard.sources.ice import IceSettings
 from stream_guard.sources.inputs import blot
 from stream_guard.sources.peer import Receiver, ReceivingSource
 
@@ -37,7 +38,13 @@ class WhepSource(ReceivingSource):
     kind = "whep"
 
     def __init__(
-        self, url: str, *, clock: Clock | None = None, loopback_only: bool = False, connect_limit_s: float = 15.0
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        loopback_only: bool = False,
+        connect_limit_s: float = 15.0,
+        ice: IceSettings | None = None,
     ) -> None:
         """Take a URL; nothing runs yet.
 
@@ -46,6 +53,7 @@ class WhepSource(ReceivingSource):
             clock: for arrivals.
             loopback_only: receive on 127.0.0.1 alone.
             connect_limit_s: how long media may take to connect after the answer, in seconds.
+            ice: STUN and TURN servers; None asks none.
 
         Raises:
             ConfigError: the URL is not one of those.
@@ -62,6 +70,7 @@ class WhepSource(ReceivingSource):
         self._clock = clock or MonotonicClock()
         self._loopback_only = loopback_only
         self._connect_limit_s = connect_limit_s
+        self._ice = ice
         self._location = ""
         self._answered_by = self._url
         self._closed = False
@@ -76,7 +85,10 @@ class WhepSource(ReceivingSource):
         if self._receiver is not None:
             return
         self._receiver = Receiver(
-            clock=self._clock, loopback_only=self._loopback_only, connect_limit_s=self._connect_limit_s
+            clock=self._clock,
+            loopback_only=self._loopback_only,
+            connect_limit_s=self._connect_limit_s,
+            ice=self._ice,
         )
         try:
             await self._negotiate(self._receiver)
