@@ -17,12 +17,14 @@ class Stream:
     def __init__(self) -> None:
         self.route, self.frame = Route(), 0
 
-    def run(self, seconds: float, kbps: float | None, *, width: int = 1280, codec: str = "VP8") -> list[float]:
+    def run(
+        self, seconds: float, kbps: float | None, *, width: int = 1280, codec: str = "VP8", damaged: int = 0
+    ) -> list[float]:
         """Return the moments at which the way changed, in seconds."""
         found = []
         for _ in range(round(30 * seconds)):
             at_ns = round(self.frame / 30 * NS_PER_S)
-            if self.route.changed(at_ns, codec=codec, width=width, height=720, kbps=kbps):
+            if self.route.changed(at_ns, codec=codec, width=width, height=720, kbps=kbps, damaged=damaged):
                 found.append(self.frame / 30)
             self.frame += 1
         return found
@@ -67,3 +69,11 @@ def test_another_size_or_codec_is_another_way_at_once() -> None:
 def test_settings_must_make_sense() -> None:
     with pytest.raises(ConfigError, match="factor above 1"):
         RouteSettings(factor=1.0)
+
+
+def test_damage_is_another_way_until_two_seconds_after_the_last_of_it() -> None:
+    stream = Stream()
+    assert stream.run(10, 1500) == []
+    assert stream.run(0.5, 1500, damaged=3) == [pytest.approx(10)]
+    assert stream.run(0.5, 1500, damaged=4) == [], "still the same broken one"
+    assert stream.run(10, 1500, damaged=4) == [pytest.approx(12.5, abs=0.05)], "whole again"
