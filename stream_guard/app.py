@@ -53,6 +53,7 @@ from stream_guard.server.site import build_site
 from stream_guard.server.tokens import Keyring
 from stream_guard.server.whip import WhipEndpoint
 from stream_guard.sources.base import Source
+from stream_guard.sources.ice import IceSettings
 from stream_guard.sources.registry import open_source
 
 __all__ = ["Runtime", "Service"]
@@ -273,11 +274,13 @@ class Service:
                 max_sessions=config.max_sessions,
             )
         )
+        ice = _ice(config)
         whip = WhipEndpoint(
             supervisor.start,
             max_sessions=config.max_sessions,
             max_per_client=config.sessions_per_client,
             loopback_only=is_loopback(config.host),
+            ice=ice,
             clock=runtime.clock,
         )
         self._stack.push_async_callback(whip.close)
@@ -313,7 +316,7 @@ class Service:
         self._stack.callback(telling.cancel)
         for url in config.sources:
             await asyncio.to_thread(open_source, url)  # a wrong URL is an error now, not in a session's log
-            supervisor.watch(partial(open_source, url, clock=runtime.clock))
+            supervisor.watch(partial(open_source, url, clock=runtime.clock, ice=ice))
 
     async def _keep_journal(self) -> tuple[Observer, ...]:
         """Begin to write down what is said, if that is wanted; returns who looks for evidence."""
@@ -358,6 +361,16 @@ async def _tell_stats(hub: Hub, recorder: Recorder, supervisor: Supervisor, newe
         newest.update({session: stats for session, stats in counts.items() if stats is not None})
         for stats in newest.values():
             hub.publish(stats.model_copy(update={"clients": hub.clients}))
+
+
+def _ice(config: Config) -> IceSettings:
+    return IceSettings(
+        stun=config.stun,
+        turn=config.turn,
+        user=config.turn_user,
+        password=config.turn_password,
+        relay_only=config.relay_only,
+    )
 
 
 def _hello(config: Config, runtime: Runtime) -> Hello:

@@ -226,7 +226,12 @@ class Pipeline:
             self._spent("infer", self._clock.now_ns() - asked_ns, faces=len(looked.judged))
         transport = self._source.transport()
         rerouted = self._route.changed(
-            at_ns, codec=transport.codec, width=frame.width, height=frame.height, kbps=transport.kbps
+            at_ns,
+            codec=transport.codec,
+            width=frame.width,
+            height=frame.height,
+            kbps=transport.kbps,
+            damaged=transport.damaged + transport.decode_errors,
         )
         bits = transport.bits_per_pixel
         evidence = self._evidence(bits) if bits is not None else 1.0
