@@ -9,6 +9,7 @@ from av import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
+from stream_guard.errors import UnsupportedMedia
 from stream_guard.frame import Planes, Primaries
 
 __all__ = ["planes", "shown_size", "to_rgb"]
@@ -23,6 +24,15 @@ _I420 = {"yuv420p", "yuvj420p"}
 """What the GPU's kernel turns into the very colours that `to_rgb` does. NV12 is not among them: there FFmpeg
 interpolates chroma (docs/cuda.md)."""
 
+_BT2020_CL = 10
+"""BT.2020 with constant luminance, near enough to that without."""
+
+_CONVERTED = {1, _UNSPECIFIED, 4, 5, 6, 7, 9}
+"""Matrices that FFmpeg's converter knows; BT.2020's is 9. All others are an error to it."""
+
+_REFUSED = {8: "YCgCo", 11: "Y'D'zD'x", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
+"""Those whose colours another matrix would turn into others altogether."""
+
 _per_thread = threading.local()
 """Each thread keeps one converter: making a new one for every frame costs half as much again as converting."""
 
@@ -32,7 +42,8 @@ def to_rgb(frame: VideoFrame, *, hd_is_bt709: bool) -> NDArray[np.uint8]:
 
     Streams that say their matrix and range are believed. Where they do not, range is limited, and the matrix
     is BT.601 below 1280x720. From there on it depends on where the stream comes from: files and broadcasts
-    mean BT.709, WebRTC senders BT.601 whatever the size (libyuv's I420). High dynamic range is not tone-mapped.
+    mean BT.709, WebRTC senders BT.601 whatever the size (libyuv's I420). Reserved values say nothing. High dynamic
+    range is not tone-mapped.
 
     Args:
         frame: any pixel format FFmpeg can convert, 8 bits or more.
@@ -40,11 +51,14 @@ def to_rgb(frame: VideoFrame, *, hd_is_bt709: bool) -> NDArray[np.uint8]:
 
     Returns:
         uint8, shape (height, width, 3).
+
+    Raises:
+        UnsupportedMedia: its colours are coded in a way that cannot be converted.
     """
     converter: VideoReformatter | None = getattr(_per_thread, "converter", None)
     if converter is None:
         converter = _per_thread.converter = VideoReformatter()
-    guessed = Colorspace.ITU709 if _is_guessed_bt709(frame, hd_is_bt709=hd_is_bt709) else None
+    guessed = Colorspace.ITU709 if _is_guessed_bt709(frame, hd_is_bt709=hd_is_bt709) else _in_place_of_odd(frame)
     # One thread: slicing a 720p picture saves 0.2 ms and takes a core from the model.
     rgb = converter.reformat(
         frame, format="rgb24", src_colorspace=guessed, dst_color_range=ColorRange.JPEG, threads=1
@@ -78,7 +92,20 @@ def planes(frame: VideoFrame, *, hd_is_bt709: bool) -> Planes | None:
 def _is_guessed_bt709(frame: VideoFrame, *, hd_is_bt709: bool) -> bool:
     """Return whether the stream does not say which matrix made it, and it must have been BT.709."""
     hd = frame.width >= 1280 or frame.height > 576
-    return hd and hd_is_bt709 and frame.colorspace == _UNSPECIFIED
+    said = int(frame.colorspace)
+    return hd and hd_is_bt709 and (said == _UNSPECIFIED or said not in _CONVERTED | _REFUSED.keys() | {_BT2020_CL})
+
+
+def _in_place_of_odd(frame: VideoFrame) -> Colorspace | None:
+    """Return the matrix to use for what the converter does not know; None where it does."""
+    said = int(frame.colorspace)
+    if said in _CONVERTED:
+        return None
+    if said in _REFUSED and not frame.format.is_rgb and len(frame.format.components) > 2:
+        raise UnsupportedMedia(
+            f"its colours are coded as {_REFUSED[said]}, which is not known here; convert it first"
+        )
+    return Colorspace.BT2020 if said == _BT2020_CL else Colorspace.ITU601
 
 
 def _pixels(rgb: VideoFrame) -> NDArray[np.uint8]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import re
+import stat
+from pathlib import Path
 
 import av.error
 from av.container import InputContainer
@@ -11,7 +14,13 @@ from av.video.stream import VideoStream
 from stream_guard.errors import SourceEnded, SourceError, SourceNotFound, UnsupportedMedia
 from stream_guard.sources.inputs import Input
 
-__all__ = ["explain", "shortfall"]
+__all__ = ["MAX_PIXELS", "expect_file", "expect_size", "explain", "shortfall"]
+
+MAX_PIXELS = 8192 * 4320
+"""Of a picture: 8K and a little. Codecs allow 16383x16383, which is 800 MB in RGB."""
+
+_LENGTH = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", re.ASCII)
+"""How Matroska states a length: 00:00:10.033000000."""
 
 _MISSING_S = 0.5
 """Seconds of a file's stated duration that may be missing at its end. Muxers round, and edit lists cut."""
@@ -39,6 +48,34 @@ def explain(error: OSError | av.error.FFmpegError, source: Input, *, started: bo
     return _of_network(error, name)
 
 
+def expect_file(path: Path) -> None:
+    """Refuse what is there but is no file. A pipe that nobody writes to cannot even be opened, or given up again.
+
+    Raises:
+        SourceNotFound: it is something else.
+        OSError: it cannot be looked at.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        raise SourceNotFound(f"{path.name} is a pipe; save what comes through it to a file first")
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise SourceNotFound(f"{path.name} is a device; name a video file, or a camera as camera:{path}")
+
+
+def expect_size(name: str, width: int, height: int) -> None:
+    """Refuse a picture that is too large.
+
+    Args:
+        name: of what it is in.
+        width, height: in pixels.
+
+    Raises:
+        UnsupportedMedia: it has more than `MAX_PIXELS`.
+    """
+    if width * height > MAX_PIXELS:
+        raise UnsupportedMedia(f"{name}: a picture of {width}x{height} is too large; 8K is the most that is taken")
+
+
 def shortfall(
     name: str, container: InputContainer, stream: VideoStream, *, read_s: float, damaged: bool
 ) -> SourceError | None:
@@ -64,10 +101,9 @@ def shortfall(
 def _stated_s(container: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
-    stated = stream.metadata.get("DURATION", "")  # Matroska, as 00:00:10.033000000
-    if stated.count(":") == 2:
-        hours, minutes, rest = stated.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+    stated = _LENGTH.match(stream.metadata.get("DURATION", ""))
+    if stated is not None:
+        return int(stated[1]) * 3600 + int(stated[2]) * 60 + float(stated[3])
     if container.duration is not None and not container.streams.audio:
         return container.duration / 1_000_000
     return None

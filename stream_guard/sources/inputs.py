@@ -77,7 +77,8 @@ def file_input(path: str, *, realtime: bool = False) -> Input:
     # "file:" keeps FFmpeg from reading a protocol out of the name; the whitelist keeps a playlist from
     # fetching what it names.
     options = {"protocol_whitelist": "file"}
-    return Input(f"file:{path}", "file", Path(path).name or path, options=options, live=realtime)
+    name = "".join(letter if letter.isprintable() else "?" for letter in Path(path).name or path)
+    return Input(f"file:{path}", "file", name, options=options, live=realtime)
 
 
 def network_input(url: str) -> Input:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+from pathlib import Path
 from typing import Any
 
 import av
@@ -19,7 +20,7 @@ from stream_guard.errors import SourceEnded, SourceError, UnsupportedMedia
 from stream_guard.frame import Frame
 from stream_guard.sources.base import Source, Transport
 from stream_guard.sources.colour import planes, shown_size, to_rgb
-from stream_guard.sources.failures import explain, shortfall
+from stream_guard.sources.failures import MAX_PIXELS, expect_file, expect_size, explain, shortfall
 from stream_guard.sources.handover import Handover
 from stream_guard.sources.inputs import Input
 from stream_guard.sources.interrupt import FOREVER_S, Interrupt
@@ -134,6 +135,8 @@ class PyAvSource(Source):
             loop.call_soon_threadsafe(self._finished.set)
 
     def _open(self) -> InputContainer:
+        if self.kind == "file":
+            expect_file(Path(self._input.address.removeprefix("file:")))
         silence_s = min(_SILENCE_LIMIT_S, FOREVER_S)
         opening_s = FOREVER_S if self._input.waits or not self.live else silence_s
         return av.open(
@@ -155,6 +158,9 @@ class PyAvSource(Source):
             raise UnsupportedMedia(f"{self.name}: there is no decoder for its video")
         # Frame threads are faster but keep back as many frames as there are threads.
         stream.thread_type = "SLICE" if self.live else "AUTO"
+        # Twice our own limit, which answers in words: a picture may grow where only the decoder sees it in time.
+        stream.codec_context.options = {"max_pixels": str(2 * MAX_PIXELS)}
+        expect_size(self.name, stream.codec_context.width, stream.codec_context.height)
         fps = float(stream.average_rate or stream.guessed_rate or 0)
         if not self.live:
             self.frames = stream.frames or round((container.duration or 0) / av.time_base * fps) or None
@@ -202,7 +208,7 @@ class PyAvSource(Source):
             self._bytes.add(self._clock.now_ns(), packet.size)
         try:
             pictures = packet.decode()
-        except av.error.InvalidDataError:
+        except av.error.FFmpegError:  # damaged, too large, or what this decoder does not know
             self._decode_errors += 1
             return []
         whole = [picture for picture in pictures if isinstance(picture, VideoFrame) and not picture.is_corrupt]
@@ -210,6 +216,7 @@ class PyAvSource(Source):
         return whole
 
     def _hand_over(self, picture: VideoFrame, media_s: float, arrived_ns: int) -> bool:
+        expect_size(self.name, picture.width, picture.height)
         width, height = shown_size(picture)
         if (width, height) != (self._facts.width, self._facts.height):
             self._facts = Transport(self._facts.codec, width, height, self._facts.fps, self._facts.kbps)
