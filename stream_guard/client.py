@@ -30,7 +30,7 @@ __all__ = ["ConnectionRefused", "events", "messages", "scores"]
 _WRONG_TOKEN = 4401
 """Closing code of a server that wants another token."""
 
-MessageType = Literal["scores", "event", "stats", "session", "fault"]
+MessageType = Literal["scores", "event", "stats", "session", "fault", "challenge", "rehearsal"]
 
 
 async def messages(

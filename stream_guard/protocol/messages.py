@@ -11,12 +11,17 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from stream_guard.budget.plan import DropCause
+from stream_guard.challenges.action import Action
+from stream_guard.challenges.challenge import ChallengeState
+from stream_guard.challenges.lapses import LapseKind
+from stream_guard.challenges.sight import Sight
 from stream_guard.face import Reason
 from stream_guard.scoring.observation import Cue, EventKind, State
 
 __all__ = [
     "VERSION",
     "BudgetReport",
+    "Challenge",
     "ClientMessage",
     "DriverReport",
     "Engine",
@@ -25,13 +30,18 @@ __all__ = [
     "FaceReport",
     "FaultReport",
     "Hello",
+    "LapseReport",
     "ModelReport",
+    "Rehearsal",
     "Scores",
     "ServerMessage",
     "Session",
     "StageReport",
     "Stats",
+    "StepReport",
+    "StretchReport",
     "Subscribe",
+    "TracePointReport",
     "TransportReport",
 ]
 
@@ -213,6 +223,89 @@ class Session(_Message):
     reason: str | None = Field(None, description="why it ended")
 
 
+class StretchReport(_Message):
+    """What the frames of one stretch of time say together."""
+
+    frames: int = Field(description="on which it was the face's turn")
+    judged: int = Field(description="of them, those that were scored")
+    looks: float = Field(description="independent looks at the face that these are worth")
+    llr: float = Field(description="sum of log-likelihood ratios, each weighed by its look; positive is synthetic")
+    authenticity: Fraction | None
+    interval: tuple[Fraction, Fraction] | None
+
+
+class LapseReport(_Message):
+    """A moment in which the face was lost, or another one took its place."""
+
+    kind: LapseKind
+    since: float
+    until: float
+
+
+class StepReport(_Message):
+    """One action of a challenge."""
+
+    action: Action
+    say: str = Field(description="the words to read aloud or type")
+    began: float | None
+    ended: float | None
+    progress: Fraction
+    sight: Sight | None = Field(description="null until it has ended; no value means that the face is real")
+    amount: float | None = Field(description="degrees turned, face heights risen, times the size, share hidden")
+    during: StretchReport | None
+    lapses: tuple[LapseReport, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+class TracePointReport(_Message):
+    """One moment of a challenge, for drawing."""
+
+    t: float
+    step: int | None
+    amount: float | None
+    authenticity: Fraction | None
+
+
+class Challenge(_Message):
+    """How a challenge stands: all of it, each time. A slow client may miss some, never the newest."""
+
+    type: Literal["challenge"] = "challenge"
+    v: Literal[1] = VERSION
+    session: str
+    face: int
+    t: float
+    state: ChallengeState
+    say: str = Field(description="what to read aloud or type now")
+    remaining_s: float
+    current: int | None = Field(description="number of the action that is asked for, from 0")
+    amount: float | None = Field(description="how far it goes at this moment")
+    steps: tuple[StepReport, ...]
+    before: StretchReport
+    after: StretchReport
+    words: tuple[str, ...] = Field((), description="the result, once it is over")
+    trace: tuple[TracePointReport, ...] = Field((), description="once it is over")
+
+
+class Rehearsal(_Message):
+    """A test swap of somebody's own picture, and what the detector makes of it. Nothing here is a true alarm.
+
+    Meanwhile `Scores` and `Event` of the session say nothing of the swapped picture, so that whoever does not know
+    this message cannot take it for one.
+    """
+
+    type: Literal["rehearsal"] = "rehearsal"
+    v: Literal[1] = VERSION
+    session: str
+    label: Literal["REHEARSAL"] = "REHEARSAL"
+    t: float
+    state: Literal["running", "done", "cancelled", "lost"]
+    remaining_s: float
+    swapped_s: float = Field(description="for how long a swapped face has been shown to the detector")
+    alarmed_after_s: float | None = Field(None, description="from the first swapped picture to the alarm")
+    faces: tuple[FaceReport, ...] = Field((), description="as they would stand, were this a true swap")
+    words: tuple[str, ...] = Field((), description="the result, once it is over")
+
+
 class Subscribe(_Message):
     """What a client wants. Without it: everything, as fast as it comes."""
 
@@ -221,13 +314,14 @@ class Subscribe(_Message):
     sessions: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=64)] | None = Field(
         None, description="null: all"
     )
-    types: tuple[Literal["scores", "event", "stats", "session", "fault"], ...] | None = Field(
-        None, description="null: all"
+    types: tuple[Literal["scores", "event", "stats", "session", "fault", "challenge", "rehearsal"], ...] | None = (
+        Field(None, description="null: all")
     )
     max_rate: float | None = Field(None, gt=0, le=1000, description="scores messages a second and session")
 
 
 ServerMessage = Annotated[
-    Hello | Engine | FaultReport | Scores | Event | Stats | Session, Field(discriminator="type")
+    Hello | Engine | FaultReport | Scores | Event | Stats | Session | Challenge | Rehearsal,
+    Field(discriminator="type"),
 ]
 ClientMessage = Subscribe

@@ -10,10 +10,12 @@ from pydantic.json_schema import models_json_schema
 
 from stream_guard.protocol.messages import (
     VERSION,
+    Challenge,
     Engine,
     Event,
     FaultReport,
     Hello,
+    Rehearsal,
     Scores,
     Session,
     Stats,
@@ -25,7 +27,7 @@ __all__ = ["PATH", "build", "render"]
 PATH = Path(__file__).with_name("schema.json")
 """Where the schema lies in the package."""
 
-_SERVER = (Hello, Engine, FaultReport, Scores, Event, Stats, Session)
+_SERVER = (Hello, Engine, FaultReport, Scores, Event, Stats, Session, Challenge, Rehearsal)
 _CLIENT = (Subscribe,)
 
 

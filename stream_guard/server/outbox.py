@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from stream_guard.clock import NS_PER_S
-from stream_guard.protocol.messages import Scores, ServerMessage, Session, Stats, Subscribe
+from stream_guard.protocol.messages import Challenge, Rehearsal, Scores, ServerMessage, Session, Stats, Subscribe
 
 __all__ = ["Outbox"]
 
@@ -21,7 +21,9 @@ class _Waiting:
 
 
 class Outbox:
-    """Newest wins for scores and stats, one of each a session. All else is kept, in order, up to a number.
+    """Newest wins for scores, stats, challenges and rehearsals, one of each a session: each tells all of it.
+
+    All else is kept, in order, up to a number.
 
     `take` hands out what may go, in the order in which it came; what was overwritten takes its successor's place.
     Everybody's outbox shares one text, so a message is encoded once however many listen.
@@ -50,7 +52,7 @@ class Outbox:
         self._order = 0
         self._events: deque[_Waiting] = deque()
         self._scores: dict[str, _Waiting] = {}
-        self._stats: dict[str, _Waiting] = {}
+        self._stats: dict[tuple[str, str], _Waiting] = {}
         self._not_before: dict[str, int] = {}
         self._due_ns: int | None = None
 
@@ -60,13 +62,15 @@ class Outbox:
         return self._due_ns
 
     def subscribe(self, wish: Subscribe) -> None:
-        """Take a client's wish. Scores and stats it no longer wants are forgotten, events that wait are not."""
+        """Take a client's wish. What it no longer wants is forgotten, but for events that wait."""
         self._wish = wish
         self._not_before.clear()
-        for waiting, kind in ((self._scores, "scores"), (self._stats, "stats")):
-            for session in list(waiting):
-                if not self._wants(kind, session):
-                    del waiting[session]
+        for session in list(self._scores):
+            if not self._wants("scores", session):
+                del self._scores[session]
+        for kind, session in list(self._stats):
+            if not self._wants(kind, session):
+                del self._stats[kind, session]
 
     def offer(self, message: ServerMessage, text: str, now_ns: int) -> None:
         """Take a message, if the client wants it.
@@ -84,8 +88,8 @@ class Outbox:
         if isinstance(message, Scores):
             self.superseded += message.session in self._scores
             self._scores[message.session] = waiting
-        elif isinstance(message, Stats):
-            self._stats[message.session] = waiting
+        elif isinstance(message, Stats | Challenge | Rehearsal):
+            self._stats[message.type, message.session] = waiting
         else:
             self._keep(waiting)
             if isinstance(message, Session) and message.state == "ended":

@@ -13,7 +13,18 @@ from stream_guard.budget.plan import DropCause
 from stream_guard.face import Reason
 from stream_guard.models import manifest
 from stream_guard.protocol import codec
-from stream_guard.protocol.messages import Engine, Event, FaultReport, Hello, Scores, Session, Stats, Subscribe
+from stream_guard.protocol.messages import (
+    Challenge,
+    Engine,
+    Event,
+    FaultReport,
+    Hello,
+    Rehearsal,
+    Scores,
+    Session,
+    Stats,
+    Subscribe,
+)
 from stream_guard.scoring.observation import Cue, EventKind, State
 
 pytestmark = pytest.mark.unit
@@ -33,7 +44,7 @@ def test_every_message_has_its_example() -> None:
     shown = [json.loads(text)["type"] for text in EXAMPLES]
     assert shown == [
         kind.model_fields["type"].default
-        for kind in (Hello, Engine, FaultReport, Session, Scores, Event, Stats, Subscribe)
+        for kind in (Hello, Engine, FaultReport, Session, Scores, Event, Stats, Challenge, Rehearsal, Subscribe)
     ]
 
 
