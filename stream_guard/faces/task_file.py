@@ -78,6 +78,8 @@ def _canonical_face(geometry: bytes) -> CanonicalFace:
     numbers = np.frombuffer(b"".join(value for number, value in _fields(mesh) if number == _VERTICES), "<f4")
     vertices = numbers.reshape(-1, _FLOATS_A_VERTEX)[:, :3].astype(np.float64)
     basis = [dict(_fields(value)) for number, value in fields if number == _BASIS]
+    if not basis:
+        raise ValueError("it says of no point that it is fitted")
     indices = np.array([int.from_bytes(point[1], "little") for point in basis], dtype=np.intp)
     weights = np.array([struct.unpack("<f", point[2])[0] for point in basis], dtype=np.float64)
     return CanonicalFace(indices, vertices[indices], weights)

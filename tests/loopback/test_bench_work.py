@@ -17,8 +17,8 @@ from stream_guard.bench.floor import parts
 from stream_guard.config import Config
 from stream_guard.errors import ConfigError
 from stream_guard.faces.finder import Finder
-from stream_guard.faces.landmarker import Landmarker
 from stream_guard.inference.worker import InferenceWorker
+from stream_guard.pipeline.face_measurer import FaceMeasurer
 from stream_guard.pipeline.observers import Scored, SessionInfo
 from stream_guard.sources import pyav
 from stream_guard.sources.registry import open_source
@@ -50,7 +50,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     count(pyav, "to_rgb")
     count(Finder, "__call__")
-    count(Landmarker, "measure")
+    count(FaceMeasurer, "measure")
     count(InferenceWorker, "infer", lambda worker, batch: len(batch))
     return counts
 
