@@ -16,12 +16,11 @@ from aiortc import RTCPeerConnection, rtcrtpreceiver
 
 from stream_guard.clock import NS_PER_S, Clock
 from stream_guard.errors import SourceError, UnsupportedMedia
+from stream_guard.sources.datagrams import pass_over_broken
+from stream_guard.sources.failures import MAX_PIXELS
 from stream_guard.sources.recovery import DecoderAlarm, PatientNacks, RecoveringBuffer
 
 __all__ = ["MAX_PIXELS", "DecodeQueue", "bound_receivers", "key_frame_size"]
-
-MAX_PIXELS = 8192 * 4320
-"""8K and a little. Both codecs allow 16383x16383, which is 800 MB a picture in RGB."""
 
 _MAX_FPS = 240
 _FPS_WINDOW_S = 2
@@ -168,6 +167,7 @@ def bound_receivers(
     Returns:
         The queues of the videos.
     """
+    pass_over_broken(connection)
     queues = []
     for transceiver in connection.getTransceivers():
         receiver: Any = transceiver.receiver

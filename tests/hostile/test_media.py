@@ -6,46 +6,17 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import numpy as np
 import pytest
 from aiortc.rtp import RtpPacket, is_rtcp
-from numpy.typing import NDArray
-from starlette.applications import Starlette
 
 from stream_guard.errors import SourceError
-from stream_guard.server.whip import WhipEndpoint
 from stream_guard.sources import decoding
 from stream_guard.sources.base import Source
-from stream_guard.sources.webrtc import WebRtcSource
-from stream_guard.testing.peers import WhipSender, serving
+from tests.hostile.calls import called
 
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(90), pytest.mark.usefixtures("nothing_left")]
-
-
-def picture(at_s: float) -> NDArray[np.uint8]:
-    return np.full((120, 160, 3), int(at_s * 40) % 255, np.uint8)
-
-
-@asynccontextmanager
-async def called(**options: Any) -> AsyncIterator[tuple[WhipSender, WebRtcSource]]:
-    """Yield a sender, and the source it has become here."""
-    sources: asyncio.Queue[Source] = asyncio.Queue()
-
-    async def start(source: Source) -> str:
-        await sources.put(source)
-        return "c1"
-
-    endpoint = WhipEndpoint(start, loopback_only=True)
-    async with serving(Starlette(routes=endpoint.routes)) as url:
-        async with WhipSender(f"{url}/whip", picture, **options) as sender:
-            source = await asyncio.wait_for(sources.get(), 5)
-            assert isinstance(source, WebRtcSource)
-            yield sender, source
-        await endpoint.close()
 
 
 async def to_the_end(source: Source) -> None:
