@@ -1,0 +1,1 @@
+"""What a bad network does to real people's calls."""
