@@ -112,7 +112,7 @@ async def test_a_peers_malformed_packets_are_passed_over(caplog: pytest.LogCaptu
             ),
             *(b"\x80\xcf" + dice.randbytes(4 * dice.randrange(1, 20)) for _ in range(50)),
         ]
-        packets = [packet for packet in packets if not packet[1:2] == b"\xcb"]  # BYE ends a stream, and may
+        packets = [packet for packet in packets if packet[1:2] != b"\xcb"]  # BYE ends a stream, and may
         with caplog.at_level(logging.WARNING):
             for packet in packets:
                 await _also_send(sender, packet)
@@ -124,7 +124,7 @@ async def test_a_peers_malformed_packets_are_passed_over(caplog: pytest.LogCaptu
 async def test_a_jitter_that_no_report_can_hold_hinders_no_goodbye(caplog: pytest.LogCaptureFixture) -> None:
     """RFC 3550, section 6.4.1, gives it 32 bits. Time stamps that leap need more, and then the task that writes
     reports would die, and closing wait for it for ever."""
-    async with called(fps=15) as (sender, source):
+    async with called(fps=15) as (_, source):
         await goes_on(source)
         receiver = source._receiver
         assert receiver is not None
