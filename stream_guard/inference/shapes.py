@@ -78,8 +78,9 @@ def check_cuts(frames: Sequence[FrameFaces], *, max_batch: int) -> None:
         planes, matrices = frame.planes, frame.matrices
         if matrices.dtype != np.float64 or matrices.ndim != 3 or matrices.shape[1:] != (2, 3):
             raise EngineError(f"a frame's matrices are float64 (n, 2, 3), not {matrices.dtype} {matrices.shape}")
-        if not np.isfinite(matrices).all():
-            raise EngineError("a frame's matrices are finite numbers")
+        turns = matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] * matrices[:, 1, 0]
+        if not np.isfinite(matrices).all() or not (turns > 0).all():
+            raise EngineError("a frame's matrices are finite, have an inverse and mirror nothing")
         least = planes.shapes if min(planes.width, planes.height) > 0 else ()
         if len(planes.planes) != len(least) or not all(map(_holds, planes.planes, least)):
             found = ", ".join(f"{plane.dtype} {plane.shape}" for plane in planes.planes)

@@ -26,7 +26,9 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.errors import EngineError
+from stream_guard.frame import Planes
 from stream_guard.inference.engine import Engine, EngineOptions, Precision, Prediction, Probe
+from stream_guard.inference.faces import FrameFaces
 from stream_guard.models.manifest import Manifest
 from stream_guard.testing.engines import make_model
 
@@ -104,6 +106,14 @@ class EngineContract:
     def test_it_has_a_name_of_its_own(self) -> None:
         assert self.engine.name
         assert self.engine.name == self.engine.name.lower()
+
+    def test_an_engine_that_takes_crops_alone_refuses_frames_in_words(
+        self, loaded: Engine, model: tuple[Path, Manifest]
+    ) -> None:
+        if not self.engine.cuts:  # else it is to be held to stream_guard.testing.cutting_contract
+            frame = FrameFaces(Planes.of_rgb(faces(1, model[1].size)[0]), np.eye(2, 3)[None])
+            with pytest.raises(EngineError, match="cut out"):
+                loaded.infer_cuts([frame])
 
     @pytest.mark.parametrize("count", [1, 2, 3, 5, MAX_BATCH])
     def test_shapes_and_types(self, loaded: Engine, model: tuple[Path, Manifest], count: int) -> None:

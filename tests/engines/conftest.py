@@ -4,4 +4,4 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("stream_guard.testing.engine_contract")
+pytest.register_assert_rewrite("stream_guard.testing.engine_contract", "stream_guard.testing.cutting_contract")

@@ -42,8 +42,15 @@ class FakeGpu:
 
     name, capability = "NVIDIA RTX 4090", (8, 9)
 
-    def __init__(self, faults: set[str]) -> None:
+    def __init__(self, faults: set[str], crop: Callable[..., object] | None = None) -> None:
+        """Plug it in.
+
+        Args:
+            faults: looked at all the time.
+            crop: the function of ``crop_host.c``; without it faces can only be cut out whole.
+        """
         self.faults = faults
+        self._crop = crop
         self.ordinal, self.stream = 0, 7
         self.allocations = self.launches = 0
         self.closed = False
@@ -80,7 +87,8 @@ class FakeGpu:
 
     def kernel(self, image: bytes, name: str, arguments: str) -> Any:
         assert name == "crop"
-        return SimpleNamespace(launch=lambda *given: self.put(lambda: _crop(*given)))
+        work = _crop if self._crop is None else self._as_built
+        return SimpleNamespace(launch=lambda *given: self.put(lambda: work(*given)))
 
     def capture(self, work: Work) -> Any:
         if "capture" in self.faults:
@@ -108,6 +116,14 @@ class FakeGpu:
 
     def close(self) -> None:
         self.closed = True
+
+    def _as_built(
+        self, grid: tuple[int, ...], block: object, cuts: int, batch: int, size: int, kind: int, normal: bytes
+    ) -> None:
+        """Let the real kernel's lines do it, built for the host."""
+        assert self._crop is not None
+        pointers = ctypes.c_void_p(cuts), ctypes.c_void_p(batch)
+        self._crop(*pointers, size, kind, grid[2], size, ctypes.c_char_p(normal))
 
 
 def _crop(
@@ -256,6 +272,7 @@ def fake_tensorrt(faults: dict[str, Any], gpu: Callable[[], FakeGpu], *, rtx: bo
         def __init__(self, engine: Engine) -> None:
             self.engine, self.addresses, self.faces = engine, dict[str, int](), 0
             self.scratch: NDArray[np.uint8] | None = None
+            self.gpu = gpu()  # others may be opened while it lives
 
         def set_device_memory(self, address: int, size: int) -> None:
             assert size >= self.engine.device_memory_size_v2
@@ -275,15 +292,15 @@ def fake_tensorrt(faults: dict[str, Any], gpu: Callable[[], FakeGpu], *, rtx: bo
                 return bool(faults.get("capturable", True))
 
         def execute_async_v3(self, stream: int) -> bool:
-            assert stream == gpu().stream
+            assert stream == self.gpu.stream
             if "raise" in faults:
                 raise RuntimeError(faults["raise"])
             if refuse("execute", self.engine.ears):
                 return False
-            if gpu().capturing and refuse("execute in capture", self.engine.ears):
+            if self.gpu.capturing and refuse("execute in capture", self.engine.ears):
                 return False
             faces = self.faces  # as it is when the work is put on the stream, not when it runs
-            gpu().put(lambda: self._run(faces))
+            self.gpu.put(lambda: self._run(faces))
             return True
 
         def _run(self, faces: int) -> None:

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,61 +14,17 @@ import pytest
 from engines.onnxruntime import OnnxRuntimeEngine
 from engines.tensorrt import TensorRTEngine
 from engines.tensorrt import engine as engine_module
-from engines.tensorrt.library import Library
 from stream_guard.errors import EngineError, EngineLost, EngineUnavailable
 from stream_guard.inference.engine import EngineOptions, Prediction, Probe
 from stream_guard.inference.worker import InferenceWorker
 from stream_guard.models.manifest import Manifest
 from stream_guard.testing.engine_contract import EngineContract, faces, reference
 from stream_guard.testing.engines import make_model
-from tests.engines.fake_gpu import FakeGpu, fake_tensorrt
+from tests.engines.fake_machine import Machine
 
 pytestmark = pytest.mark.engine
 
 Model = tuple[Path, Manifest]
-
-
-class Machine:
-    """A machine with a GPU.
-
-    Attributes:
-        gpus: every device that was opened.
-        gpu_faults: of `FakeGpu`.
-        faults: of `fake_tensorrt`.
-        cache: where plans are kept.
-    """
-
-    def __init__(self, patch: pytest.MonkeyPatch, cache: Path) -> None:
-        self._patch, self.cache = patch, cache
-        self.gpus: list[FakeGpu] = []
-        self.gpu_faults: set[str] = set()
-        self.faults: dict[str, Any] = {}
-        patch.setenv("STREAM_GUARD_CACHE", str(cache))
-        patch.setattr(engine_module, "Device", SimpleNamespace(open=self._open))
-        self.driver(13000)
-        self.install()
-
-    def install(self, *, rtx: bool = True, version: str = "") -> None:
-        module = fake_tensorrt(self.faults, lambda: self.gpus[-1], rtx=rtx)
-        flavour: Any = "tensorrt_rtx" if rtx else "tensorrt"
-        library = Library(module, flavour, version or module.__version__, 13 if rtx else 12)
-        self._patch.setattr(engine_module, "load_library", lambda: library)
-
-    def driver(self, version: int) -> None:
-        self._patch.setattr(engine_module, "load_cuda", lambda: SimpleNamespace(get_driver_version=lambda: version))
-
-    def _open(self) -> FakeGpu:
-        self.gpus.append(FakeGpu(self.gpu_faults))
-        return self.gpus[-1]
-
-    @property
-    def plans(self) -> list[Path]:
-        return sorted((self.cache / "tensorrt").glob("*.plan"))
-
-    @property
-    def sidecar(self) -> Path:
-        (path,) = (self.cache / "tensorrt").glob("*.json")
-        return path
 
 
 @pytest.fixture
