@@ -12,7 +12,7 @@ __all__ = ["Cover"]
 _LEAST = 5
 """Maps it takes to know how a face looks."""
 
-_FLOOR = 14.0
+_FLOOR = 8.0
 """A part that differs by less, in grey levels, has not changed: sensor noise, a heartbeat of the exposure."""
 
 _SPREADS = 5.0
@@ -34,20 +34,30 @@ class Cover:
         self.known = len(maps) >= _LEAST
         """Whether there is enough to compare with."""
         if self.known:
-            stack = np.stack([map_ * _gain(map_, maps[0]) for map_ in maps])
+            first = np.asarray(maps[0])
+            stack = np.stack([map_ * _gain(map_, first) for map_ in maps])
             self._usual = np.median(stack, axis=0)
             spread = _TO_SIGMA * np.median(np.abs(stack - self._usual), axis=0)
-            self._limit = np.maximum(_FLOOR, _SPREADS * spread)
+            near = _neighbours(self._usual)
+            self._low = near.min(axis=0) - np.maximum(_FLOOR, _SPREADS * spread)
+            self._high = near.max(axis=0) + np.maximum(_FLOOR, _SPREADS * spread)
 
     def changed(self, map_: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return which parts look different: bool, shape (rows, columns); none where nothing is known."""
         if not self.known:
             return np.zeros(map_.shape[:2], np.bool_)
-        off = np.abs(map_ * _gain(map_, self._usual) - self._usual)
-        return np.asarray((off > self._limit).any(axis=2), np.bool_)
+        now = map_ * _gain(map_, self._usual)
+        return np.asarray(((now < self._low) | (now > self._high)).any(axis=2), np.bool_)
 
 
 def _gain(map_: NDArray[np.float32], usual: NDArray[np.float32]) -> float:
     """Return by how much light is to be scaled: by the median part, so that what is hidden does not count."""
     ratio = float(np.median((usual + 8.0) / (map_ + 8.0)))
     return min(1.5, max(0.67, ratio))
+
+
+def _neighbours(map_: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return every cell with the eight around it, shape (9, rows, columns, channels): landmarks waver by a cell."""
+    rows, columns = map_.shape[:2]
+    padded = np.pad(map_, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    return np.stack([padded[y : y + rows, x : x + columns] for y in range(3) for x in range(3)])

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from stream_guard.challenges.glimpse import Glimpse
 from stream_guard.challenges.rest import Rest
 from stream_guard.challenges.sight import Finding, Sight
-from stream_guard.clock import NS_PER_MS
+from stream_guard.clock import NS_PER_MS, NS_PER_S
 from stream_guard.face import Reason
 
 __all__ = ["FingerOnCheek", "HandAcross"]
 
 _STILL = 15.0
 """Degrees of yaw or pitch beyond which a face looks different because it has turned."""
+
+_MOMENT_NS = NS_PER_S
+"""How long ago that was, at most: landmarks under a hand are a guess before they vanish."""
 
 _LEAST_TOLD = 0.4
 """Share of the frames on which it must be possible to tell, for "not seen" to mean anything."""
@@ -37,23 +40,26 @@ class _Hiding:
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._yaw = self._pitch = 0.0
+        self._still_ns: int | None = None
         self._frames = self._told = 0
 
     def hidden(self, glimpse: Glimpse) -> NDArray[np.bool_] | None:
         """Return the hidden cells, an empty array for "all of it"; None where this frame cannot tell."""
         self._frames += 1
         if glimpse.pose is None:
-            # Landmarks that vanish from a face that did not turn: it is covered.
-            still = abs(self._yaw) < _STILL and abs(self._pitch) < _STILL
-            covered = still and glimpse.face is not None and Reason.COVERED in glimpse.reasons
-            self._told += covered
-            return np.zeros((0, 0), np.bool_) if covered else None
+            # Landmarks that vanish from a face that was held still a moment ago: it is covered.
+            still = self._still_ns is not None and glimpse.at_ns - self._still_ns <= _MOMENT_NS
+            if not still or glimpse.face is None or Reason.COVERED not in glimpse.reasons:
+                return None
+            self._still_ns = glimpse.at_ns
+            self._told += 1
+            return np.zeros((0, 0), np.bool_)
         if not glimpse.shows:
             return None
-        self._yaw, self._pitch = glimpse.pose.yaw - self._rest.yaw, glimpse.pose.pitch - self._rest.pitch
-        if glimpse.skin is None or not self._rest.cover.known or max(abs(self._yaw), abs(self._pitch)) >= _STILL:
+        off = max(abs(glimpse.pose.yaw - self._rest.yaw), abs(glimpse.pose.pitch - self._rest.pitch))
+        if glimpse.skin is None or not self._rest.cover.known or off >= _STILL:
             return None
+        self._still_ns = glimpse.at_ns
         self._told += 1
         return self._rest.cover.changed(glimpse.skin)
 
@@ -66,8 +72,9 @@ class _Hiding:
 class HandAcross(_Hiding):
     """Something large passes before the face, from one side to the other."""
 
-    _SEEN, _PARTLY, _CLEAR = 0.35, 0.2, 0.15
-    """Shares of the face that are hidden."""
+    _SEEN, _PARTLY, _CLEAR, _EDGE = 0.3, 0.25, 0.12, 0.06
+    """Shares of the face that are hidden. People who only talk come to 0.08 for one frame in twenty, and to 0.22 at
+    most; the hand's edge, before it makes the landmarks vanish, to between 0.06 and 0.3."""
     _HELD_NS = 100 * NS_PER_MS
     _CROSSED = 0.25
     """How far the middle of what is hidden must travel, over the face's width."""
@@ -100,7 +107,7 @@ class HandAcross(_Hiding):
             return
         self.amount = float(cells.mean()) if cells.size else 1.0
         self._peak = max(self._peak, self.amount)
-        if cells.size and cells.any() and self.busy:
+        if cells.size and self.amount >= self._EDGE:
             middle = float((np.nonzero(cells)[1].mean() + 0.5) / cells.shape[1])
             low, high = self._reach or (middle, middle)
             self._reach = min(low, middle), max(high, middle)

@@ -47,8 +47,8 @@ def test_the_wrong_side_is_said_and_not_taken_for_the_right_one() -> None:
 
 
 def test_a_small_turn_is_partly_seen() -> None:
-    finding = feed(Turn(at_rest(), left=True), map(turned, sweep(18))).finding()
-    assert (finding.sight, finding.words) == (Sight.PARTLY, "turned only 18 degrees to their left")
+    finding = feed(Turn(at_rest(), left=True), map(turned, sweep(24))).finding()
+    assert (finding.sight, finding.words) == (Sight.PARTLY, "turned only 24 degrees to their left")
 
 
 def test_who_sits_still_has_not_turned() -> None:
