@@ -40,10 +40,20 @@ from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Judgement, Pipeline
 from stream_guard.pipeline.supervisor import Supervisor
-from stream_guard.protocol.messages import Engine, EngineFailure, Hello, ModelReport, ServerMessage, Stats
+from stream_guard.protocol.messages import (
+    Challenge,
+    Engine,
+    EngineFailure,
+    Hello,
+    ModelReport,
+    ServerMessage,
+    Stats,
+)
 from stream_guard.recording.evidence import Evidence
 from stream_guard.recording.journal import Journal
 from stream_guard.scoring.session import Session, SessionSettings
+from stream_guard.scoring.track import TrackSettings
+from stream_guard.server.challenges import Challenges
 from stream_guard.server.connections import Limits
 from stream_guard.server.health import health_routes
 from stream_guard.server.hub import Hub
@@ -138,6 +148,11 @@ class Runtime:
     def engines(self) -> Standing:
         """Which engine runs, and why those before it do not."""
         return self._worker.standing
+
+    @property
+    def track(self) -> TrackSettings:
+        """How a face is judged, with this model and at the rate of false alarms asked for."""
+        return self._track
 
     def scorer(self, *, live: bool) -> Session:
         """Return a scorer for one stream; recordings are never stale."""
@@ -267,10 +282,12 @@ class Service:
         newest: dict[str, Stats] = {}
         reporter = Reporter(self._publish, stats=newest.get, budget_ms=config.budget_ms, clock=runtime.clock)
         kept = await self._keep_journal()
+        track = runtime.track
+        challenges = Challenges(self._tell_challenge, smoothing=track.smoothing, enough_looks=track.enough_looks)
         supervisor = await self._stack.enter_async_context(
             Supervisor(
                 runtime.pipeline,
-                observers=(recorder, prometheus, reporter, *kept, *self._observers),
+                observers=(recorder, prometheus, reporter, challenges, *kept, *self._observers),
                 max_sessions=config.max_sessions,
             )
         )
@@ -294,7 +311,7 @@ class Service:
         )
         site = build_site(
             hub,
-            [*whip.routes, *health],
+            [*whip.routes, *health, *challenges.routes],
             host=config.host,
             tokens=Keyring(admin=config.token, send=config.send_token, watch=config.watch_token),
             origins=config.origins,
@@ -339,6 +356,13 @@ class Service:
         self._hub.publish(message)
         if self._journal is not None:
             self._journal.take(message)
+
+    def _tell_challenge(self, message: Challenge) -> None:
+        """Tell whoever listens how a challenge goes; only its result is written down."""
+        if message.state.over:
+            self._publish(message)
+        else:
+            self._hub.publish(message)
 
     def _engine_changed(self, standing: Standing) -> None:
         """Tell everybody who listens, and whoever comes later."""
