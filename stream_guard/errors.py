@@ -13,8 +13,10 @@
     ├── EngineError            an inference backend failed
     │   ├── EngineUnavailable  it cannot run here; the message says why
     │   └── EngineLost         it ran, and its device is gone; only another engine can go on
+    ├── TrackingError          faces cannot be followed
     ├── TooManySessions    the limit of simultaneous sessions is reached
     ├── ConnectionRefused  the client cannot reach the server, or is not wanted
+    ├── SignatureError     a signature is missing, torn, or none of that key on those bytes
     └── ProtocolError          a message on the wire that breaks the rules
 
 Messages are one line and say what to do. They never hold pixels, SDP or passwords.
@@ -31,11 +33,13 @@ __all__ = [
     "ModelError",
     "ProtocolError",
     "SignallingError",
+    "SignatureError",
     "SourceEnded",
     "SourceError",
     "SourceNotFound",
     "StreamGuardError",
     "TooManySessions",
+    "TrackingError",
     "UnsupportedMedia",
 ]
 
@@ -103,6 +107,10 @@ class EngineLost(EngineError):
     """The device, its driver or its context is gone: the engine cannot go on, another one can."""
 
 
+class TrackingError(StreamGuardError):
+    """Faces cannot be followed: what follows them hangs, or fails again and again."""
+
+
 class TooManySessions(StreamGuardError):
     """The limit of simultaneous sessions is reached; try again later."""
 
@@ -117,3 +125,7 @@ class ConnectionRefused(StreamGuardError):
 
 class ProtocolError(StreamGuardError):
     """A message on the wire that breaks the rules of `stream_guard.protocol`."""
+
+
+class SignatureError(StreamGuardError):
+    """A signature is missing or torn, or it is none of that key on those bytes: something was changed."""

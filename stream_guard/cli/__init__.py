@@ -5,7 +5,21 @@ from __future__ import annotations
 import typer
 
 from stream_guard import __version__
-from stream_guard.cli import bench, demo, doctor, engines, evaluate, models, obs, score, serve, sessions, train
+from stream_guard.cli import (
+    bench,
+    demo,
+    doctor,
+    engines,
+    evaluate,
+    keys,
+    models,
+    obs,
+    score,
+    serve,
+    sessions,
+    train,
+    verify,
+)
 
 __all__ = ["app", "main"]
 
@@ -33,6 +47,7 @@ def _root(
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(score.score)
+app.command()(verify.verify)
 app.command()(doctor.doctor)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
@@ -40,6 +55,7 @@ app.add_typer(models.app)
 app.add_typer(engines.app)
 app.add_typer(bench.app)
 app.add_typer(sessions.app)
+app.add_typer(keys.app)
 app.add_typer(obs.app)
 
 

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from stream_guard.app import Runtime
+    from stream_guard.cli.score_output import ScoreOutput
     from stream_guard.config import Config
-    from stream_guard.recording.trace import FileTrace
+    from stream_guard.recording.session_record import SessionRecord
 
 __all__ = ["score"]
 
@@ -21,7 +22,21 @@ def score(
     files: Annotated[list[str], typer.Argument(help="Recordings to score.", show_default=False)],
     json: Annotated[Path | None, typer.Option(help="Write a JSON line a face and frame, then a summary.")] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write an HTML page with time lines, and each face at its lowest.")
+        list[Path] | None,
+        typer.Option(
+            help="Write a report: .html for people, .json for programs, .csv with a row a second and face. "
+            "May be given several times.",
+        ),
+    ] = None,
+    moments: Annotated[
+        bool, typer.Option("--moments/--no-moments", help="Put pictures of telling moments into the report.")
+    ] = True,
+    graph: Annotated[
+        Path | None,
+        typer.Option(help="Write alarms as Microsoft Graph reportSyntheticMedia bodies; - prints them."),
+    ] = None,
+    sign: Annotated[
+        Path | None, typer.Option(help="Sign the reports with this private key; see `stream-guard keys new`.")
     ] = None,
     engine: Annotated[str, typer.Option(help="Inference engine; see `stream-guard engines list`.")] = "auto",
     precision: Annotated[str, typer.Option(help="What it computes in: auto, fp32, fp16, bf16 or int8.")] = "auto",
@@ -38,6 +53,7 @@ def score(
     import asyncio
 
     from stream_guard.cli.failure import one_line
+    from stream_guard.cli.score_output import ScoreOutput
     from stream_guard.config import Config
 
     with one_line():
@@ -49,12 +65,13 @@ def score(
             max_faces=max_faces,
             false_alarms_per_hour=false_alarms_per_hour,
         )
-        failed = asyncio.run(_score(config, files, json, report, every))
+        output = ScoreOutput(report or (), graph=graph, key=sign, moments=moments)
+        failed = asyncio.run(_score(config, files, json, output, every))
     if failed:
         raise typer.Exit(1)
 
 
-async def _score(config: Config, files: list[str], json: Path | None, report: Path | None, every: int) -> int:
+async def _score(config: Config, files: list[str], json: Path | None, output: ScoreOutput, every: int) -> int:
     """Score all files; returns how many could not be."""
     from contextlib import ExitStack
 
@@ -64,23 +81,18 @@ async def _score(config: Config, files: list[str], json: Path | None, report: Pa
     from stream_guard.app import Runtime
     from stream_guard.cli.progress import frame_progress
     from stream_guard.errors import StreamGuardError
-    from stream_guard.recording.report import render
-    from stream_guard.recording.trace import FileTrace
-    from stream_guard.scoring.clip import Summary
 
     console = Console()
     table = Table("file", "verdict", "authenticity", "faces", "frames", "scored")
     failed = 0
     with ExitStack() as stack:
         lines = stack.enter_context(_open(json)) if json else None
-        page = stack.enter_context(_open(report)) if report else None
-        traces: list[tuple[FileTrace, Summary]] = []
         progress = stack.enter_context(frame_progress(Console(stderr=True)))
         async with Runtime(config) as runtime:
             for file in files:
-                trace = FileTrace(Path(file).name) if page else None
                 try:
-                    summary = await _score_file(runtime, file, lines, trace, progress, every)
+                    record = output.record(runtime, file)
+                    summary = await _score_file(runtime, file, lines, record, progress, every)
                 except StreamGuardError as error:
                     failed += 1
                     _complain(progress, str(error))
@@ -89,17 +101,17 @@ async def _score(config: Config, files: list[str], json: Path | None, report: Pa
                     failed += 1
                     _complain(progress, summary["error"])
                 table.add_row(*_row(summary))
-                if trace:
-                    traces.append((trace, Summary(**{name: summary[name] for name in Summary.__slots__})))
-            if page:
-                page.write(render(traces, manifest=runtime.manifest, engine=runtime.engines.engine))
+                if record is not None:
+                    await output.add(record, file, summary)
+            await output.write(runtime, config, every)
     if table.row_count:
         console.print(table)
+    output.print_graph()
     return failed
 
 
 async def _score_file(
-    runtime: Runtime, file: str, lines: TextIO | None, trace: FileTrace | None, progress: Progress, every: int
+    runtime: Runtime, file: str, lines: TextIO | None, record: SessionRecord | None, progress: Progress, every: int
 ) -> dict[str, Any]:
     """Score one file, writing its lines; returns its summary, with ``error`` where the file broke off."""
     import asyncio
@@ -126,8 +138,9 @@ async def _score_file(
                 if not isinstance(result, Scored):
                     continue
                 progress.update(bar, completed=result.frame.sequence + 1, total=source.frames)
-                if trace:
-                    trace.add(result)
+                if record is not None:
+                    record.received(result.frame, 0)
+                    record.scored(result)
                 for face in result.update.faces if lines else ():
                     report = face_report(face).model_dump(mode="json")
                     line = {"file": file, "frame": result.frame.sequence, "t": round(result.at_s, 3), **report}

@@ -1,4 +1,4 @@
-"""``stream-guard sessions``: what `serve --journal` has kept; list it, read it, delete it."""
+"""``stream-guard sessions``: what `serve --journal` has kept; list it, read it, report on it, delete it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from stream_guard.recording.archive import Kept
+    from stream_guard.recording.journal_report import JournalReport
     from stream_guard.recording.line import Line
     from stream_guard.recording.replay import Replay
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="sessions", help="Kept sessions (serve --journal): list, show, delete.", no_args_is_help=True
+    name="sessions", help="Kept sessions (serve --journal): list, show, report, delete.", no_args_is_help=True
 )
 
 _Journal = Annotated[
@@ -94,6 +95,38 @@ def show(
 
 
 @app.command()
+def report(
+    session: Annotated[str, typer.Argument(help="Its name, or the beginning of it.")],
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(help="File to write: .html, .json or .csv; may be given several times.", show_default=False),
+    ] = None,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Print alarms as Microsoft Graph reportSyntheticMedia bodies.")
+    ] = False,
+    sign: Annotated[
+        Path | None, typer.Option(help="Sign the reports with this private key; see `stream-guard keys new`.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="The model that scored, if it was one of your own: for its error rates.")
+    ] = None,
+    journal: _Journal = None,
+) -> None:
+    """Write a report of a kept session: for people, for programs, or as a table."""
+    from stream_guard.cli.failure import one_line
+    from stream_guard.errors import ConfigError
+    from stream_guard.recording.journal_report import JournalReport
+
+    with one_line():
+        if not out and not graph:
+            raise ConfigError("say where to: --out report.html, or --graph")
+        read = JournalReport(_find(_folder(journal), session).path)
+        _write_reports(read, out or [], sign=sign, model=model)
+        if graph:
+            _print_graph(read)
+
+
+@app.command()
 def delete(
     session: Annotated[list[str] | None, typer.Argument(help="Names, or beginnings of names.")] = None,
     journal: _Journal = None,
@@ -126,6 +159,33 @@ def delete(
         for name in names:
             archive.delete(folder, name)
     typer.echo(f"{len(names)} deleted")
+
+
+def _write_reports(read: JournalReport, out: list[Path], *, sign: Path | None, model: Path | None) -> None:
+    from stream_guard.cli.keys import open_key
+    from stream_guard.errors import ConfigError
+    from stream_guard.models import store
+    from stream_guard.recording import signing
+    from stream_guard.recording.formats import encode, format_of
+
+    formats = {path: format_of(path) for path in out}
+    key = open_key(sign) if sign is not None else None
+    made = read.report((store.open_model(model) if model else store.default_model())[1])
+    for path, kind in formats.items():
+        try:
+            path.write_bytes(encode(made, kind))
+        except OSError as error:
+            raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+        if key is not None:
+            signing.sign(path, key)
+        typer.echo(f"written: {path}")
+
+
+def _print_graph(read: JournalReport) -> None:
+    import json
+
+    bodies = [{"participant": one.participant, "body": one.body} for one in read.graph()]
+    typer.echo(json.dumps(bodies, indent=1))
 
 
 def _folder(journal: Path | None) -> Path:

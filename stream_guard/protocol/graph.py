@@ -1,21 +1,23 @@
 """Alarms as Microsoft Graph reports: bodies for ``POST .../participants/{id}/reportSyntheticMedia`` (beta).
 
 Field names and rules are those of the Graph reference of 2026-06-15: at most one report a minute and participant,
-and only on meaningful changes. Nothing is sent from here; that takes a bot admitted to the call.
+and only on meaningful changes; times of a segment are whole seconds, and 0 for a recording. Nothing is sent from
+here; that takes a bot admitted to the call.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from stream_guard.clock import NS_PER_S, seconds
 from stream_guard.scoring.observation import EventKind, ScoreEvent
 
-__all__ = ["GraphExport", "Media"]
+__all__ = ["GraphExport", "GraphReport", "Media"]
 
 _EVERY_NS = 60 * NS_PER_S
 
@@ -29,6 +31,7 @@ class Media:
         codec, frame_rate, kbps: of the video as it arrived.
         latency_ms: from a frame's arrival to its score.
         drop_rate: share of the frames that were not scored, 0 to 1.
+        jitter_ms: how unevenly they arrived.
         live: whether it was watched as it happened.
     """
 
@@ -38,7 +41,15 @@ class Media:
     kbps: float | None = None
     latency_ms: float = 0.0
     drop_rate: float = 0.0
+    jitter_ms: float = 0.0
     live: bool = True
+
+
+class GraphReport(NamedTuple):
+    """One report: on whom, and the body of the request."""
+
+    participant: str
+    body: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -94,8 +105,8 @@ class GraphExport:
             known.since_ns = event.at_ns
         known.event, known.media, known.alarm = event, media, alarm
 
-    def take(self, now_ns: int, wall: datetime) -> list[tuple[str, dict[str, Any]]]:
-        """Return what is to be reported now, as (participant, body).
+    def take(self, now_ns: int, wall: datetime) -> list[GraphReport]:
+        """Return what is to be reported now.
 
         Args:
             now_ns: now, on the events' time line.
@@ -111,7 +122,7 @@ class GraphExport:
             if known.reported_ns is not None and now_ns - known.reported_ns < self._every_ns:
                 continue
             if known.alarm != known.reported:
-                reports.append((name, self._body(known, now_ns, wall)))
+                reports.append(GraphReport(name, self._body(known, now_ns, wall)))
                 known.reported, known.reported_ns = known.alarm, now_ns
             elif not known.alarm:
                 del self._participants[name]
@@ -134,15 +145,21 @@ class GraphExport:
                     "modelName": self._model,
                     "modality": "video",
                     "modelTasks": ["faceSwap"],
-                    "segment": {
-                        "startTimeSec": round(seconds(known.since_ns), 3),
-                        "endTimeSec": round(seconds(max(now_ns, known.since_ns)), 3),
-                        "frameIndices": [],
-                    },
+                    "segment": _segment(known, now_ns),
                     "confidence": confidence,
                 }
             ],
         }
+
+
+def _segment(known: _Participant, now_ns: int) -> dict[str, Any]:
+    """Return the stretch of the stream as `mediaSegment`: Int32 seconds, rounded outwards."""
+    live = known.media.live
+    return {
+        "startTimeSec": math.floor(seconds(known.since_ns)) if live else 0,
+        "endTimeSec": math.ceil(seconds(max(now_ns, known.since_ns))) if live else 0,
+        "frameIndices": [],
+    }
 
 
 def _severity(confidence: float) -> str:
@@ -168,5 +185,6 @@ def _content(known: _Participant, now_ns: int) -> dict[str, Any]:
         content["streamingMetadata"] = {
             "latencyMs": round(media.latency_ms),
             "frameDropRate": round(media.drop_rate, 3),
+            "networkJitterMs": round(media.jitter_ms),
         }
     return content

@@ -269,10 +269,10 @@ class Journal:
     def _line(self, writing: _Writing, item: Line | _Picture) -> Line:
         if isinstance(item, Line):
             return item
-        from stream_guard.recording.trace import crop  # brings OpenCV, which a journal alone does without
+        from stream_guard.recording.picture import face_crop  # brings OpenCV, which a journal alone does without
 
         try:
-            jpeg = crop(item.frame.rgb(), item.box)
+            jpeg = face_crop(item.frame.rgb(), item.box)
         except Exception as error:  # pixels and boxes come from outside; the lines beside them must not suffer
             log.warning("a face could not be cut out: %s", type(error).__name__)
             jpeg = b""

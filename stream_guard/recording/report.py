@@ -1,158 +1,340 @@
-"""A report of scored recordings: one HTML file that needs no network and no server."""
+"""A report as one HTML page: it needs no network, no server and no script, and prints well."""
 
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from hashlib import sha256
 from html import escape
 
 import numpy as np
 
-from stream_guard import __version__
-from stream_guard.models.manifest import Manifest
-from stream_guard.recording.trace import FaceTrace, FileTrace
-from stream_guard.scoring.clip import Summary
+from stream_guard.recording.chart import COLOURS, chart
+from stream_guard.recording.document import FaceRecord, MomentRecord, Recording, Report
+from stream_guard.recording.figures import model_section
+from stream_guard.recording.words import (
+    CUE_WORDS,
+    EVENT_WORDS,
+    KIND_WORDS,
+    MOMENT_WORDS,
+    REASON_WORDS,
+    STATE_WORDS,
+    span,
+)
 from stream_guard.scoring.observation import EventKind, State
 
-__all__ = ["render"]
+__all__ = ["CONTENT_POLICY", "render"]
 
 _MOST_FACES = 12
-_MOST_POINTS = 1500
+_MOST_EVENTS = 200
+_LITTLE = 0.5
 
-_WORDS = {
-    State.AUTHENTIC: "looks authentic",
-    State.SUSPICIOUS: "suspicious",
-    State.SYNTHETIC: "likely synthetic",
-    State.CANNOT_JUDGE: "cannot be judged",
-    State.STALE: "stale",
+_TELLING = {
+    EventKind.ALARM_RAISED,
+    EventKind.ALARM_CLEARED,
+    EventKind.SCENE_CUT,
+    EventKind.STALE,
+    EventKind.RESUMED,
 }
-
-# Okabe and Ito's palette, which colour-blind people can tell apart. The word always stands beside it.
-_COLOURS = {
-    State.AUTHENTIC: "#009e73",
-    State.SUSPICIOUS: "#e69f00",
-    State.SYNTHETIC: "#d55e00",
-    State.CANNOT_JUDGE: "#999999",
-    State.STALE: "#999999",
-}
-
-_TELLING = {EventKind.ALARM_RAISED, EventKind.ALARM_CLEARED, EventKind.SCENE_CUT}
 
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
+body{font:15px/1.5 system-ui,"DejaVu Sans",sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
 body{color:#1a1a1a;background:#fff}
-h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem}h3{font-size:1rem}
-.verdict{font-weight:600;border-left:.4rem solid;padding-left:.6rem}
-.face{display:flex;gap:1rem;align-items:flex-start;flex-wrap:wrap}.face svg{max-width:100%;height:auto}
-img{border-radius:.3rem}table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0}
-.small{color:#555;font-size:.9rem}
+h1{font-size:1.5rem;margin:0}h2{font-size:1.2rem;margin:2.5rem 0 .5rem;overflow-wrap:anywhere}
+h3{font-size:1rem;margin:1.4rem 0 .3rem}
+.verdict{font-weight:600;border-left:.4rem solid #999;padding-left:.6rem;font-size:1.1rem}
+.authentic{border-color:#009e73}.suspicious{border-color:#e69f00}.synthetic{border-color:#d55e00}
+.caution{border:1px solid #999;border-radius:.4rem;padding:.2rem 1rem;margin:1rem 0}.caution ul{padding-left:1.1rem}
+svg{max-width:100%;height:auto;display:block}
+table{border-collapse:collapse}td,th{text-align:left;padding:.15rem .9rem .15rem 0;vertical-align:top}
+th{font-weight:600}.facts th{font-weight:400;color:#555;white-space:nowrap}.facts td{overflow-wrap:anywhere}
+.num{font-variant-numeric:tabular-nums;white-space:nowrap}
+.small{color:#555;font-size:.88rem}.hash{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.8rem}
+.moments{display:grid;grid-template-columns:repeat(auto-fill,minmax(29rem,1fr));gap:.8rem}
+.moment{border:1px solid #ccc;border-radius:.4rem;padding:.6rem;margin:0;break-inside:avoid}
+.moment figcaption{font-size:.85rem}.moment b{font-size:.95rem}
+.pictures{display:flex;gap:.4rem;margin:.4rem 0}
+.pictures img{width:9rem;height:9rem;object-fit:contain;background:#eee;border-radius:.2rem}
+.legend span{margin-right:1.1rem;white-space:nowrap}
+.legend svg{display:inline;vertical-align:-2px;margin-right:.3rem}
+@page{margin:14mm}
+@media print{html{font-size:11px}body{margin:0;max-width:none;font-size:11px}h2,h3{break-after:avoid}
+.face,tr,.caution{break-inside:avoid}
+.moments{grid-template-columns:1fr 1fr}.pictures img{width:7.4rem;height:7.4rem}
+.session+.session{break-before:page}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media (max-width:34rem){.moments{grid-template-columns:1fr}.pictures{flex-wrap:wrap}}
 """
 
+_STYLE_HASH = base64.b64encode(sha256(_STYLE.encode()).digest()).decode()
 
-def render(files: Iterable[tuple[FileTrace, Summary]], *, manifest: Manifest, engine: str) -> str:
-    """Return the report as HTML.
+CONTENT_POLICY = (
+    f"default-src 'none'; img-src data:; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+)
+"""The page's own Content-Security-Policy: nothing is loaded, nothing runs, no style but its own."""
 
-    Args:
-        files: what was seen of each, and its summary.
-        manifest: of the model that scored.
-        engine: that ran it.
-    """
+
+def render(report: Report) -> str:
+    """Return the report as HTML."""
     parts = [
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>stream-guard report</title>",
-        f"<style>{_STYLE}</style><h1>stream-guard report</h1>",
-        f"<p class='small'>{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, stream-guard {__version__}, engine "
-        f"{escape(engine)}, model {escape(manifest.name)} {escape(manifest.version)} ({manifest.status}), "
-        f"sha256 {manifest.sha256[:16]}…</p>",
-        "<p>Authenticity says how much the pixels look untouched, from 0 to 1. It is an estimate, no proof: "
-        "“looks authentic” does not say who somebody is, and good fakes are missed. What the model is known to "
-        "get wrong stands at the end.</p>",
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f'<meta name="referrer" content="no-referrer">\n<title>{_title(report)}</title>',
+        f"<style>{_STYLE}</style>\n</head>\n<body>",
+        f"<h1>stream-guard report</h1>\n{_about(report)}",
+        _caution(report.caution),
     ]
-    legend = " &nbsp; ".join(
-        f"<span style='color:{_COLOURS[state]}'>■</span> {_WORDS[state]}"
-        for state in State
-        if state is not State.STALE
-    )
-    parts.append(
-        f"<p class='small'>Line: smoothed authenticity; band: its 95 % interval; strip below: {legend}</p>"
-    )
-    parts += [_file(trace, summary) for trace, summary in files]
-    parts.append(_model(manifest))
+    parts += [_recording(one, number) for number, one in enumerate(report.recordings, 1)]
+    parts += [model_section(report), _checking(), "</body>\n</html>"]
     return "\n".join(parts) + "\n"
 
 
-def _file(trace: FileTrace, summary: Summary) -> str:
-    value = "" if summary.authenticity is None else f", authenticity {summary.authenticity:.2f}"
-    shown = sorted(trace.faces.values(), key=lambda face: -len(face.times))[:_MOST_FACES]
-    parts = [
-        f"<h2>{escape(trace.file)}</h2>",
-        f"<p class='verdict' style='border-color:{_COLOURS[summary.state]}'>"
-        f"{_WORDS[summary.state].capitalize()}{value}</p>",
-        f"<p class='small'>{summary.frames} frames looked at, {summary.scored} with a scored face, "
-        f"{summary.faces} faces{_left_out(summary.faces, len(shown))}</p>",
+def _title(report: Report) -> str:
+    names = ", ".join(one.label for one in report.recordings)
+    return escape(f"stream-guard report: {names[:120]}")
+
+
+def _about(report: Report) -> str:
+    settings = report.settings
+    status = f" ({report.manifest.status})" if report.manifest else ""
+    where = f" on {settings.device}" if settings.device else ""
+    rows = [
+        ("made", f"{report.made[:19].replace('T', ' ')} UTC, by {report.program}"),
+        ("model", f"{report.model}{status}"),
+        (
+            "engine",
+            f"{settings.engine}{where}"
+            + (f", {settings.precision}" if settings.precision not in ("", "auto") else ""),
+        ),
+        ("settings", ", ".join(_settings(report))),
     ]
-    parts += [_face(face) for face in shown]
-    told = [event for event in trace.events if event.kind in _TELLING]
-    if told:
-        rows = "".join(
-            f"<tr><td>{event.at_ns / 1e9:.2f} s</td><td>{event.kind.value.replace('_', ' ')}</td>"
-            f"<td>{'' if event.face is None else f'face {event.face}'}</td></tr>"
-            for event in told[:200]
-        )
-        parts.append(f"<h3>What happened</h3><table>{rows}</table>")
-    return "\n".join(parts)
-
-
-def _left_out(faces: int, shown: int) -> str:
-    return f"; the {shown} seen longest are shown" if faces > shown else ""
-
-
-def _face(face: FaceTrace) -> str:
-    picture = ""
-    if face.crop and face.worst is not None:
-        data = base64.b64encode(face.crop).decode()
-        picture = (
-            f"<figure><img width='160' alt='face {face.id} at its lowest' src='data:image/jpeg;base64,{data}'>"
-            f"<figcaption class='small'>lowest: {face.worst:.2f} at {face.worst_s:.1f} s</figcaption></figure>"
-        )
-    return f"<h3>Face {face.id}</h3><div class='face'>{_chart(face)}{picture}</div>"
-
-
-def _chart(face: FaceTrace) -> str:
-    """Return the face's time line as SVG: the score with its interval, and a strip of states below."""
-    from matplotlib.figure import Figure
-
-    step = max(1, len(face.times) // _MOST_POINTS)
-    times = np.asarray(face.times[::step])
-    figure = Figure(figsize=(7, 2), layout="constrained")
-    axes = figure.subplots()
-    axes.fill_between(times, face.low[::step], face.high[::step], color="#56b4e9", alpha=0.35, linewidth=0)
-    axes.plot(times, face.authenticity[::step], color="#1a1a1a", linewidth=1.2)
-    states = face.states[::step]
-    for state in set(states):
-        here = np.asarray([one is state for one in states])
-        axes.fill_between(times, -0.12, -0.04, where=here, color=_COLOURS[state], step="mid", linewidth=0)
-    axes.set(ylim=(-0.14, 1.02), xlabel="seconds", ylabel="authenticity", yticks=(0, 0.5, 1))
-    axes.margins(x=0)
-    out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
-    svg = out.getvalue()
-    return svg[svg.index("<svg") :]
-
-
-def _model(manifest: Manifest) -> str:
-    rows = "".join(
-        f"<tr><td>{escape(one.on)}</td><td>{escape(one.metric)}</td>"
-        f"<td>{one.value:.2f}{_interval(one.low, one.high)}</td></tr>"
-        for one in manifest.measured
+    digest = (
+        f'<tr><th>model, SHA-256</th><td class="hash" data-model-sha256="{escape(report.model_sha256)}">'
+        f"{escape(report.model_sha256)}</td></tr>"
     )
-    limits = "".join(f"<li>{escape(limit)}</li>" for limit in manifest.limits)
+    return f'<table class="facts">{_facts(rows)}{digest}</table>'
+
+
+def _settings(report: Report) -> Iterable[str]:
+    settings = report.settings
+    if settings.false_alarms_per_hour is not None:
+        yield f"alarms set for {settings.false_alarms_per_hour:g} false ones an hour of call and face"
+    yield "every frame looked at" if settings.every == 1 else f"one frame in {settings.every} looked at"
+    if settings.max_faces is not None:
+        yield f"up to {settings.max_faces} faces"
+    if settings.budget_ms is not None:
+        yield f"latency budget of a live frame {settings.budget_ms:g} ms"
+
+
+def _caution(lines: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<div class="caution"><h3>What this says, and what not</h3><ul>{items}</ul></div>'
+
+
+def _recording(one: Recording, number: int) -> str:
+    verdict = one.verdict
+    value = "" if verdict.authenticity is None else f", authenticity {verdict.authenticity:.2f}"
+    said = STATE_WORDS[verdict.state].capitalize()
+    if one.live and verdict.state is State.AUTHENTIC:
+        said = "Looked authentic while it could be judged; no alarm"
+    elif verdict.state is State.SYNTHETIC:
+        said = "Likely synthetic: an alarm was raised" if one.live else "Likely synthetic"
+    known = {State.AUTHENTIC, State.SUSPICIOUS, State.SYNTHETIC}
+    shade = verdict.state.value if verdict.state in known else ""
+    shown = sorted(one.faces, key=lambda face: -face.seconds)[:_MOST_FACES]
+    parts = [
+        f'<section class="session">\n<h2>{escape(one.label)}</h2>',
+        f'<p class="verdict {shade}">{said}{value}</p>',
+        _about_recording(one),
+    ]
+    if shown:
+        parts.append(_legend())
+        if len(one.faces) > len(shown):
+            parts.append(f'<p class="small">The {len(shown)} faces seen longest are shown.</p>')
+        parts += [_face(face, one, number) for face in shown]
+    else:
+        parts.append("<p>No face was found.</p>")
+    return "\n".join([*parts, _moments(one), _transports(one), _events(one), "</section>"])
+
+
+def _about_recording(one: Recording) -> str:
+    counts = [f"{one.verdict.frames} frames looked at", f"{one.verdict.scored} with a judged face"]
+    counts += [f"{count} {cause.value}" for cause, count in one.dropped.items() if count]
+    kind = KIND_WORDS.get(one.kind, f"a live {one.kind} stream" if one.live else one.kind)
+    rows = [("what", kind + ("" if one.source == "frames" else ", read from its journal"))]
+    if one.began is not None:
+        rows.append(("began", f"{one.began[:19].replace('T', ' ')} UTC"))
+    rows += [("length", span(one.length_s)), ("frames", ", ".join(counts)), ("faces", str(one.verdict.faces))]
+    if len(one.engines) > 1:
+        rows.append(("engines", ", then ".join(one.engines)))
+    if one.broken is not None:
+        rows.append(("broke off", one.broken))
+    digest = ""
+    if one.sha256 is not None:
+        digest = (
+            f'<tr><th>file, SHA-256</th><td class="hash" data-input-sha256="{escape(one.sha256)}">'
+            f"{escape(one.sha256)} ({one.bytes} bytes)</td></tr>"
+        )
+    return f'<table class="facts">{_facts(rows)}{digest}</table>'
+
+
+def _legend() -> str:
+    states = (State.AUTHENTIC, State.SUSPICIOUS, State.SYNTHETIC, State.CANNOT_JUDGE)
+    marks = "".join(
+        f'<span><svg width="12" height="12"><rect width="12" height="12" fill="{COLOURS[state]}"/></svg>'
+        f"{STATE_WORDS[state]}</span>"
+        for state in states
+    )
     return (
-        f"<h2>How good the model is</h2><p>{escape(manifest.summary)}</p>"
-        f"<table><tr><th>set</th><th>figure</th><th>value (95 %)</th></tr>{rows}</table><ul>{limits}</ul>"
+        f'<p class="small legend">Line: authenticity, smoothed; band: its 95 % interval; gaps: not judged; '
+        f"numbers: the moments below. Strip: {marks}</p>"
     )
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
+def _face(face: FaceRecord, one: Recording, number: int) -> str:
+    shares = f"in view {span(face.seconds)}, judged {span(face.judged_s)}"
+    if face.unjudged:
+        reasons = sorted(face.unjudged.items(), key=lambda item: -item[1])
+        shares += "; not judged: " + ", ".join(f"{REASON_WORDS[why]} {span(for_s)}" for why, for_s in reasons)
+    if face.lowest is not None and face.lowest_t is not None:
+        shares += f"; lowest {face.lowest:.2f} at {span(face.lowest_t)}"
+    little = ""
+    if face.judged_s < _LITTLE * face.seconds:
+        little = (
+            "<p><b>Most of the time this face could not be judged.</b> What is said of it rests on the rest.</p>"
+        )
+    moments = [moment for moment in one.moments if moment.face == face.id]
+    label = escape(f"Recording {number}, face {face.id}: authenticity over {span(one.length_s)}")
+    drawn = chart(face.series, end_s=one.length_s, moments=moments, label=label)
+    return f'<div class="face"><h3>Face {face.id}</h3>{drawn}<p class="small">{escape(shares)}</p>{little}</div>'
+
+
+def _moments(one: Recording) -> str:
+    if not one.moments:
+        why = "No moment was kept." if one.moments_kept else "Moments were not kept: that was turned off."
+        return f"<h3>Moments</h3><p>{why}</p>"
+    figures = "".join(_moment(moment, live=one.live) for moment in one.moments)
+    about = ""
+    if any(moment.patches and moment.crop for moment in one.moments):
+        about = (
+            '<p class="small">First picture: with its surroundings; second: as the model saw it; third: which '
+            "regions lean to synthetic (orange) or authentic (blue). One region, and one frame, prove nothing.</p>"
+        )
+    return f'<h3>Moments</h3>{about}<div class="moments">{figures}</div>'
+
+
+def _moment(moment: MomentRecord, *, live: bool) -> str:
+    who = "" if moment.face is None else f", face {moment.face}"
+    when = f"{span(moment.t)}"
+    if live and moment.at:
+        when += f" ({moment.at[11:19]} UTC)"
+    note = f"<br>{escape(moment.note)}" if moment.note else ""
+    lines = "<br>".join(escape(line) for line in _moment_lines(moment))
+    head = f"<b>{moment.n}. {MOMENT_WORDS[moment.kind]}{who}</b> at {when}{note}"
+    return f'<figure class="moment">{head}{_pictures(moment)}<figcaption>{lines}</figcaption></figure>'
+
+
+def _pictures(moment: MomentRecord) -> str:
+    pictures = []
+    if moment.wide:
+        pictures.append((moment.wide, "with its surroundings"))
+    if moment.crop:
+        pictures.append((moment.crop, "as the model saw it"))
+    if moment.crop and moment.patches:
+        from stream_guard.recording.picture import patch_overlay  # brings OpenCV
+
+        laid = patch_overlay(base64.b64decode(moment.crop), np.asarray(moment.patches, np.float32), lossless=False)
+        pictures.append((base64.b64encode(laid).decode(), "which regions lean to synthetic"))
+    if not pictures:
+        return '<p class="small">No picture of this moment.</p>'
+    drawn = "".join(
+        f'<img src="data:image/jpeg;base64,{data}" alt="Moment {moment.n}: the face, {what}">'
+        for data, what in pictures
+    )
+    return f'<div class="pictures">{drawn}</div>'
+
+
+def _moment_lines(moment: MomentRecord) -> Iterable[str]:
+    score = moment.score
+    if score is None:
+        yield "the face was not in the picture"
+    else:
+        yield f"{STATE_WORDS[score.state]}; {_score(score.authenticity, score.interval)}"
+        if score.frame_score is not None:
+            yield f"this frame alone: {score.frame_score:.2f}; judged {score.coverage:.0%} of the last seconds"
+        for driver in score.drivers:
+            yield f"{CUE_WORDS.get(driver.cue, driver.cue.value)}, since {span(driver.since)}"
+        if score.relative is not None:
+            yield f"against the face known to be real: {score.relative:+.2f} (log-likelihood ratio)"
+        if score.reasons:
+            yield "not judged: " + ", ".join(REASON_WORDS[reason] for reason in score.reasons)
+    size = [] if moment.face_px is None else [f"face {moment.face_px} px"]
+    if moment.pose is not None:
+        size.append(f"turned {round(moment.pose[0])}°, nodding {round(moment.pose[1])}°")
+    yield ", ".join([*size, *_way(moment), moment.engine])
+
+
+def _way(moment: MomentRecord) -> Iterable[str]:
+    transport = moment.transport
+    yield (
+        " ".join(
+            filter(None, (transport.codec, f"{transport.width}x{transport.height}" if transport.width else ""))
+        )
+        or "transport not known"
+    )
+    if transport.kbps is not None:
+        yield f"{transport.kbps:.0f} kb/s"
+
+
+def _score(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None:
+        return "no score: too little evidence"
+    return f"authenticity {value:.2f}" + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "")
+
+
+def _transports(one: Recording) -> str:
+    rows = []
+    for entry in one.transports:
+        way = entry.transport
+        cells = (
+            span(entry.t),
+            way.codec or "not known",
+            f"{way.width}x{way.height}" if way.width else "not known",
+            f"{way.fps:.0f}" if way.fps else "not known",
+            f"{way.kbps:.0f} kb/s" if way.kbps is not None else "not known",
+            str(way.lost) if way.lost is not None else "not known",
+        )
+        rows.append("<tr>" + "".join(f'<td class="num">{escape(cell)}</td>' for cell in cells) + "</tr>")
+    if not rows:
+        return ""
+    head = "".join(
+        f"<th>{name}</th>" for name in ("from", "codec", "picture", "frames/s", "bitrate", "packets lost")
+    )
+    jitter = f"<p class='small'>Frames arrived unevenly by {one.jitter_ms:.0f} ms.</p>" if one.jitter_ms else ""
+    return f"<h3>How the picture got here</h3><table><tr>{head}</tr>{''.join(rows)}</table>{jitter}"
+
+
+def _events(one: Recording) -> str:
+    told = [event for event in one.events if event.kind in _TELLING]
+    if not told:
+        return ""
+    rows = "".join(
+        f'<tr><td class="num">{span(event.t)}</td><td>{EVENT_WORDS[event.kind]}</td>'
+        f"<td>{'' if event.face is None else f'face {event.face}'}</td></tr>"
+        for event in told[-_MOST_EVENTS:]
+    )
+    more = f'<p class="small">The last {_MOST_EVENTS} of {len(told)}.</p>' if len(told) > _MOST_EVENTS else ""
+    return f"<h3>What happened</h3><table>{rows}</table>{more}"
+
+
+def _facts(rows: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in rows)
+
+
+def _checking() -> str:
+    return (
+        "<h2>Checking this report</h2><p>If it was signed, a file of the same name and <code>.minisig</code> lies "
+        "beside it. <code>stream-guard verify REPORT --key PUBLIC-KEY --input FILE</code> says whether report and "
+        "file are unchanged; so does <code>minisign -Vm REPORT -p PUBLIC-KEY</code>, for the report. A signature "
+        "says that the holder of the key had these very bytes, not that what they say is right.</p>"
+    )

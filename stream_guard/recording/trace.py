@@ -1,93 +1,215 @@
-"""One file's scores over time, and the moment that speaks most against each face."""
+"""What was said of one session over time: scores, events, and how the picture got here. Memory is bounded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.face import Box
-from stream_guard.pipeline.observers import Scored
-from stream_guard.scoring.observation import FaceScore, ScoreEvent, State
+from stream_guard.clock import NS_PER_S
+from stream_guard.evidence.route import Route
+from stream_guard.face import Reason
+from stream_guard.protocol.messages import Event, TransportReport
+from stream_guard.scoring.observation import Cue, State
 
-__all__ = ["FaceTrace", "FileTrace", "crop"]
+__all__ = ["POINT", "STEP_S", "FaceTrace", "Said", "Trace", "TransportChange", "cues_in", "reasons_in"]
 
-_CROP_PX = 224
+STEP_S = 0.2
+"""Frames within so many seconds become one point, until there are too many of them."""
+
+_POINTS = 16_384
+"""Of one face; beyond them two become one, so after 54 minutes in view a point is 0.4 s, then 0.8 s."""
+
+_FACES = 64
+_EVENTS = 2_000
+_TRANSPORTS = 200
+
+POINT = np.dtype(
+    [
+        ("t", np.float64),
+        ("authenticity", np.float32),
+        ("low", np.float32),
+        ("high", np.float32),
+        ("frame_sum", np.float32),
+        ("frame_low", np.float32),
+        ("coverage", np.float32),
+        ("frames", np.uint32),
+        ("scored", np.uint32),
+        ("state", np.uint8),
+        ("reasons", np.uint16),
+        ("cues", np.uint16),
+    ]
+)
+"""One point: authenticity, interval, coverage and state are the last, reasons and cues all there were.
+``frame_sum`` and ``frame_low`` are the sum and the lowest of what single frames said. NaN where nothing was."""
+
+_STATES, _REASONS, _CUES = list(State), list(Reason), list(Cue)
+_UNJUDGED = {State.CANNOT_JUDGE, State.STALE}
 
 
-@dataclass
+class Said(Protocol):
+    """What is said of a face: a `FaceScore`, or a `FaceReport` read back."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def authenticity(self) -> float | None: ...  # noqa: D102
+    @property
+    def interval(self) -> tuple[float, float] | None: ...  # noqa: D102
+    @property
+    def state(self) -> State: ...  # noqa: D102
+    @property
+    def reasons(self) -> tuple[Reason, ...]: ...  # noqa: D102
+    @property
+    def frame_score(self) -> float | None: ...  # noqa: D102
+    @property
+    def coverage(self) -> float: ...  # noqa: D102
+    @property
+    def drivers(self) -> Sequence[Any]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class TransportChange:
+    """How the picture gets here from a moment on, in seconds on the session's time line."""
+
+    t: float
+    transport: TransportReport
+
+
 class FaceTrace:
-    """One face.
+    """One face over time.
 
     Attributes:
-        times: seconds, one a scored frame.
-        authenticity: 0 to 1, NaN where it could not be judged.
-        low, high: the 95 % interval, NaN likewise.
-        states: what was said.
-        worst: lowest authenticity so far, None before there was any.
-        worst_s: when that was, in seconds.
-        crop: the face at that moment: JPEG, 224 px wide and high.
+        id: the tracker's.
+        step_s: how long a point lasts.
     """
 
-    id: int
-    times: list[float] = field(default_factory=list)
-    authenticity: list[float] = field(default_factory=list)
-    low: list[float] = field(default_factory=list)
-    high: list[float] = field(default_factory=list)
-    states: list[State] = field(default_factory=list)
-    worst: float | None = None
-    worst_s: float = 0.0
-    crop: bytes = b""
+    def __init__(self, face: int) -> None:
+        """Begin with nothing."""
+        self.id = face
+        self.step_s = STEP_S
+        self._rows: NDArray[Any] = np.empty(64, POINT)
+        self._count = 0
+
+    @property
+    def last_s(self) -> float:
+        """When the newest point began; minus infinity before there is one."""
+        return float(self._rows[self._count - 1]["t"]) if self._count else -math.inf
+
+    def add(self, at_s: float, face: Said) -> None:
+        """Take what one frame made to be said."""
+        if self._count == _POINTS and at_s >= self.last_s + self.step_s:
+            self._thin()
+        began = math.floor(at_s / self.step_s) * self.step_s
+        if began > self.last_s:
+            self._begin(began)
+        row = self._rows[self._count - 1]
+        shown = face.authenticity is not None and face.state not in _UNJUDGED
+        row["authenticity"] = face.authenticity if shown else math.nan
+        row["low"], row["high"] = face.interval if shown and face.interval else (math.nan, math.nan)
+        row["coverage"] = face.coverage
+        row["state"] = _STATES.index(face.state)
+        row["frames"] += 1
+        for reason in face.reasons:
+            row["reasons"] |= 1 << _REASONS.index(reason)
+        for driver in face.drivers:
+            row["cues"] |= 1 << _CUES.index(driver.cue)
+        if face.frame_score is not None:
+            row["scored"] += 1
+            row["frame_sum"] += face.frame_score
+            row["frame_low"] = np.fmin(row["frame_low"], np.float32(face.frame_score))
+
+    def points(self) -> NDArray[Any]:
+        """Return a copy of the points, oldest first: dtype `POINT`, shape (n,)."""
+        return self._rows[: self._count].copy()
+
+    def _begin(self, began: float) -> None:
+        if self._count == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        row = self._rows[self._count]
+        row["t"] = began
+        row["frame_low"] = row["authenticity"] = row["low"] = row["high"] = math.nan
+        row["frame_sum"] = row["coverage"] = 0
+        row["frames"] = row["scored"] = row["state"] = row["reasons"] = row["cues"] = 0
+        self._count += 1
+
+    def _thin(self) -> None:
+        """Make one point of all that lie within twice the step."""
+        self.step_s *= 2
+        old = self._rows[: self._count]
+        began = np.floor(old["t"] / self.step_s + 1e-6) * self.step_s
+        first = np.flatnonzero(np.diff(began, prepend=-math.inf) > 0)
+        last = np.append(first[1:], len(old)) - 1
+        kept = old[last].copy()
+        kept["t"] = began[first]
+        for name in ("frames", "scored", "frame_sum"):
+            kept[name] = np.add.reduceat(old[name], first)
+        kept["frame_low"] = np.fmin.reduceat(old["frame_low"], first)
+        for name in ("reasons", "cues"):
+            kept[name] = np.bitwise_or.reduceat(old[name], first)
+        self._count = len(kept)
+        self._rows[: self._count] = kept
 
 
-class FileTrace:
-    """Collects what a report needs while a file is scored. Memory grows by some 200 bytes a face and frame."""
+class Trace:
+    """All faces of one session.
 
-    def __init__(self, file: str) -> None:
-        """Begin with nothing.
+    Attributes:
+        faces: by id; the one unseen for longest leaves where there are more than 64.
+        faces_seen: how many there ever were.
+        events: the newest 2,000.
+        transports: every change of codec, size or bitrate; the first 200.
+        last_s: the newest moment on the session's time line.
+    """
 
-        Args:
-            file: its name, for people.
-        """
-        self.file = file
+    def __init__(self) -> None:
+        """Begin with nothing."""
         self.faces: dict[int, FaceTrace] = {}
-        self.events: list[ScoreEvent] = []
+        self.faces_seen = 0
+        self._newest = -1
+        self.events: deque[Event] = deque(maxlen=_EVENTS)
+        self.transports: list[TransportChange] = []
+        self.last_s = 0.0
+        self._route = Route()
 
-    def add(self, scored: Scored) -> None:
-        """Take one frame's result."""
-        self.events.extend(scored.update.events)
-        for score in scored.update.faces:
-            trace = self.faces.setdefault(score.id, FaceTrace(score.id))
-            low, high = score.interval or (np.nan, np.nan)
-            trace.times.append(scored.at_s)
-            trace.authenticity.append(np.nan if score.authenticity is None else score.authenticity)
-            trace.low.append(low)
-            trace.high.append(high)
-            trace.states.append(score.state)
-            self._keep_worst(trace, score, scored)
+    def add(self, at_s: float, faces: Iterable[Said], events: Iterable[Event], transport: TransportReport) -> None:
+        """Take one frame's result, or what changed in a silence."""
+        self.last_s = max(self.last_s, at_s)
+        self.events.extend(events)
+        for face in faces:
+            known = self.faces.get(face.id)
+            if known is None:
+                known = self.faces[face.id] = FaceTrace(face.id)
+                self.faces_seen += face.id > self._newest  # ids grow, and are never given again
+                self._newest = max(self._newest, face.id)
+                if len(self.faces) > _FACES:
+                    del self.faces[min(self.faces.values(), key=lambda one: one.last_s).id]
+            if face.id in self.faces:
+                known.add(at_s, face)
+        self._follow(at_s, transport)
 
-    def _keep_worst(self, trace: FaceTrace, score: FaceScore, scored: Scored) -> None:
-        """Keep the crop where the face looks less authentic than ever, and this very frame was scored."""
-        value = score.authenticity
-        if value is None or score.frame_score is None:
-            return
-        # Not for every hundredth of a fall: cutting out costs more than it tells.
-        if trace.worst is None or value < trace.worst - 0.02:
-            trace.worst, trace.worst_s = value, scored.at_s
-            trace.crop = crop(scored.frame.rgb(), score.box)
+    def _follow(self, at_s: float, now: TransportReport) -> None:
+        """Note how the picture gets here where that is new, and the first bitrate that is known."""
+        changed = self._route.changed(
+            round(self.last_s * NS_PER_S), codec=now.codec, width=now.width, height=now.height, kbps=now.kbps
+        )
+        if not self.transports or changed:
+            if len(self.transports) < _TRANSPORTS:
+                self.transports.append(TransportChange(at_s, now))
+        elif self.transports[-1].transport.kbps is None and now.kbps is not None:
+            self.transports[-1] = TransportChange(self.transports[-1].t, now)
 
 
-def crop(rgb: NDArray[np.uint8], box: Box) -> bytes:
-    """Return the face with some of its surroundings, as JPEG."""
-    height, width = rgb.shape[:2]
-    around = Box(box.x * width, box.y * height, box.width * width, box.height * height).grown(1.5)
-    left, top = max(0, round(around.x)), max(0, round(around.y))
-    piece = rgb[top : round(around.y + around.height), left : round(around.x + around.width)]
-    if not piece.size:
-        return b""
-    scale = _CROP_PX / max(piece.shape[:2])
-    size = max(1, round(piece.shape[1] * scale)), max(1, round(piece.shape[0] * scale))
-    small = cv2.resize(piece, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()
+def reasons_in(bits: int) -> tuple[Reason, ...]:
+    """Return the reasons that a point's number stands for."""
+    return tuple(reason for place, reason in enumerate(_REASONS) if bits >> place & 1)
+
+
+def cues_in(bits: int) -> tuple[Cue, ...]:
+    """Return the cues that a point's number stands for."""
+    return tuple(cue for place, cue in enumerate(_CUES) if bits >> place & 1)

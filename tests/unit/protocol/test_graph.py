@@ -11,7 +11,15 @@ from stream_guard.scoring.observation import EventKind, ScoreEvent, State
 pytestmark = pytest.mark.unit
 
 WALL = datetime(2026, 11, 22, 9, 30, tzinfo=timezone(timedelta(hours=1)))
-MEDIA = Media(mime_type="video/h264", codec="H264", frame_rate=29.9, kbps=2300.4, latency_ms=40.6, drop_rate=0.0123)
+MEDIA = Media(
+    mime_type="video/h264",
+    codec="H264",
+    frame_rate=29.9,
+    kbps=2300.4,
+    latency_ms=40.6,
+    drop_rate=0.0123,
+    jitter_ms=3.6,
+)
 
 
 def export() -> GraphExport:
@@ -50,14 +58,14 @@ def test_an_alarm_is_a_report_with_graphs_field_names():
             "byteSize": 0,
             "duration": 2,
             "videoMetadata": {"codec": "H264", "frameRate": 29.9, "bitrateKbps": 2300},
-            "streamingMetadata": {"latencyMs": 41, "frameDropRate": 0.012},
+            "streamingMetadata": {"latencyMs": 41, "frameDropRate": 0.012, "networkJitterMs": 4},
         },
         "detections": [
             {
                 "modelName": "lite0 1",
                 "modality": "video",
                 "modelTasks": ["faceSwap"],
-                "segment": {"startTimeSec": 12.5, "endTimeSec": 14.0, "frameIndices": []},
+                "segment": {"startTimeSec": 12, "endTimeSec": 14, "frameIndices": []},
                 "confidence": 0.9,
             }
         ],
@@ -146,6 +154,16 @@ def test_recordings_have_no_streaming_figures():
     assert body["contentMetadata"]["isRealTime"] is False
     assert "streamingMetadata" not in body["contentMetadata"]
     assert "bitrateKbps" not in body["contentMetadata"]["videoMetadata"]
+
+
+def test_a_recordings_segment_is_zero_and_a_live_ones_whole_seconds():
+    for live, segment in ((False, (0, 0)), (True, (7, 10))):
+        graph = export()
+        graph.receive("p", raised(7.9), Media(live=live))
+        ((_, body),) = graph.take(round(9.2 * NS_PER_S), WALL)
+        found = body["detections"][0]["segment"]
+        assert (found["startTimeSec"], found["endTimeSec"]) == segment
+        assert all(type(found[name]) is int for name in ("startTimeSec", "endTimeSec")), "Int32 on the wire"
 
 
 def test_ids_are_globally_unique_by_default():

@@ -1,86 +1,141 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from html.parser import HTMLParser
 
-import cv2
-import numpy as np
 import pytest
 
-from stream_guard.budget.plan import Plan
-from stream_guard.face import Box
-from stream_guard.faces.result import Tracked
-from stream_guard.frame import Frame
+from stream_guard.face import Reason
 from stream_guard.models.store import default_model
-from stream_guard.pipeline.observers import Scored
-from stream_guard.recording.report import render
-from stream_guard.recording.trace import FileTrace
-from stream_guard.scoring.clip import Summary
-from stream_guard.scoring.observation import EventKind, FaceScore, ScoreEvent, State, Update
-from stream_guard.sources.base import Transport
+from stream_guard.recording.compose import recording, report, settings
+from stream_guard.recording.document import CAUTION, Recording, Report, Verdict
+from stream_guard.recording.report import CONTENT_POLICY, render
+from stream_guard.scoring.observation import State
+from tests.unit.recording.scenes import FILE, LIVE, face_score, record, scored, swapped_call
 
 pytestmark = pytest.mark.unit
 
+HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=1>.mp4"
 
-def scored(number: int, value: float | None, *, state: State = State.AUTHENTIC, shade: int = 0) -> Scored:
-    face = FaceScore(
-        id=1,
-        box=Box(0.25, 0.25, 0.5, 0.5),
-        authenticity=value,
-        interval=None if value is None else (max(0.0, value - 0.1), min(1.0, value + 0.1)),
-        state=state,
-        reasons=(),
-        frame_score=value,
-        coverage=1.0,
-    )
-    events = (ScoreEvent(EventKind.ALARM_RAISED, at_ns=number * 10**9, face=1),) if state is State.SYNTHETIC else ()
-    pixels = np.full((80, 120, 3), shade, np.uint8)
-    return Scored(
-        Frame.from_rgb(pixels, sequence=number),
-        float(number),
-        0,
-        Update((face,), events),
-        Plan(1),
-        Transport(),
-        Tracked((), False, 0, 0, 0, 0),
+
+def made(*recordings: Recording, known: bool = True) -> Report:
+    _, manifest = default_model()
+    return report(
+        recordings,
+        model=f"{manifest.name} {manifest.version}",
+        model_sha256=manifest.sha256,
+        manifest=manifest if known else None,
+        settings=settings(manifest if known else None, false_alarms_per_hour=1.0, engine="scripted"),
     )
 
 
-def trace() -> FileTrace:
-    made = FileTrace("<b>call</b>.mp4")
-    for number, (value, shade) in enumerate([(0.9, 10), (None, 20), (0.2, 200), (0.6, 30)]):
-        state = State.SYNTHETIC if value == 0.2 else State.AUTHENTIC
-        made.add(scored(number, value, state=state, shade=shade))
-    return made
+class Page(HTMLParser):
+    """Every tag, and every attribute that could load or run something."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loads += [value or "" for name, value in attrs if name in {"src", "href"} or name.startswith("on")]
+        if tag not in {"meta", "img", "br"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)  # as path and rect end
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
 
 
-def test_the_lowest_moment_is_kept_with_its_picture() -> None:
-    face = trace().faces[1]
-    assert (face.worst, face.worst_s) == (0.2, 2.0)
-    crop = cv2.imdecode(np.frombuffer(face.crop, np.uint8), cv2.IMREAD_COLOR)
-    assert max(crop.shape) == 224
-    assert abs(int(crop.mean()) - 200) < 3, "the picture of that frame, no other"
-    assert np.isnan(face.authenticity[1])
-
-
-def test_the_report_stands_alone_and_says_what_was_seen() -> None:
+def test_the_page_stands_alone_and_says_what_was_seen() -> None:
+    one = recording(swapped_call().snapshot(), sha256="ab" * 32, size=1234)
+    page = render(made(one))
+    parsed = Page(page)
+    assert parsed.open == [], "every tag is closed"
+    assert not {"script", "iframe", "object", "link", "form"} & set(parsed.tags)
+    assert all(load.startswith("data:image/jpeg;base64,") for load in parsed.loads)
+    assert CONTENT_POLICY in page
+    for words in (
+        "Likely synthetic",
+        "alarm raised, face 1",
+        "too dark 1.0 s",
+        "in view 8.0 s, judged 7.0 s",
+        "VP8",
+        "800 kb/s",
+        *("ab" * 32, "1234 bytes", made(one).model_sha256),
+        "1 (in use)",
+    ):
+        assert words in page, words
     _, manifest = default_model()
-    summary = Summary(authenticity=0.4, state=State.SYNTHETIC, faces=1, frames=4, scored=3)
-    page = render([(trace(), summary)], manifest=manifest, engine="scripted")
-    assert "Likely synthetic, authenticity 0.40" in page
-    assert "lowest: 0.20 at 2.0 s" in page
-    assert "alarm raised" in page
-    assert "<svg" in page
-    assert "&lt;b&gt;call&lt;/b&gt;.mp4" in page
-    assert "<b>" not in page
-    assert manifest.limits[0][:30] in page
-    loaded = re.findall(r'(?:src|href)=["\']((?!data:|#)[^"\']+)', page)
-    assert [url for url in loaded if not url.startswith("#")] == [], "nothing is loaded from elsewhere"
-    assert "<script" not in page
+    assert manifest.limits[0] in page
+    assert all(line in page for line in CAUTION)
 
 
-def test_a_file_without_faces_has_a_report_too() -> None:
-    _, manifest = default_model()
-    summary = Summary(authenticity=None, state=State.CANNOT_JUDGE, faces=0, frames=9, scored=0)
-    page = render([(FileTrace("wall.mp4"), summary)], manifest=manifest, engine="scripted")
-    assert "Cannot be judged</p>" in page
-    assert "0 faces" in page
+def test_three_pictures_a_moment_and_all_of_them_are_pictures() -> None:
+    page = Page(render(made(recording(swapped_call().snapshot()))))
+    pictures = [base64.b64decode(load.split(",")[1]) for load in page.loads]
+    assert len(pictures) == 9, "first look, lowest and alarm: wide, crop and patch map of each"
+    assert all(picture.startswith(b"\xff\xd8") for picture in pictures)
+
+
+def test_what_comes_from_outside_is_text() -> None:
+    one = recording(swapped_call().snapshot())
+    moment = one.moments[0].model_copy(update={"note": HOSTILE, "engine": HOSTILE})
+    hostile = one.model_copy(update={"label": HOSTILE, "kind": HOSTILE, "broken": HOSTILE, "moments": (moment,)})
+    page = render(made(hostile).model_copy(update={"model": HOSTILE, "model_sha256": HOSTILE}))
+    parsed = Page(page)
+    assert "script" not in parsed.tags
+    assert all(load.startswith("data:") for load in parsed.loads)
+    assert page.count("&lt;script&gt;") >= 5
+
+
+def test_no_score_is_shown_where_there_was_none() -> None:
+    unseen = recording(record().snapshot(), verdict=Verdict(state=State.CANNOT_JUDGE, frames=9, scored=0, faces=0))
+    page = render(made(unseen))
+    assert 'class="verdict ">Cannot be judged</p>' in page
+    assert "No face was found." in page
+    assert "No moment was kept." in page
+
+
+def test_a_face_that_was_hardly_judged_is_marked_as_such() -> None:
+    made_up = record()
+    for number in range(30):
+        face = face_score(value=None, state=State.CANNOT_JUDGE, reasons=(Reason.DARK,))
+        made_up.scored(scored(number / 10, face if number > 5 else face_score()))
+    page = render(made(recording(made_up.snapshot())))
+    assert "Most of the time this face could not be judged" in page
+
+
+def test_a_live_session_is_not_called_authentic() -> None:
+    calm = record(LIVE)
+    for number in range(30):
+        calm.scored(scored(number / 10, face_score()))
+    page = render(made(recording(calm.snapshot())))
+    assert "Looked authentic while it could be judged; no alarm" in page
+    assert "2026-11-22 09:30:00 UTC" in page
+
+
+def test_without_the_manifest_no_error_rate_is_made_up() -> None:
+    page = render(made(recording(swapped_call().snapshot()), known=False))
+    assert "was not at hand" in page
+    assert "clip AUC" not in page
+
+
+def test_turned_off_moments_are_told_from_none() -> None:
+    page = render(made(recording(swapped_call(FILE, pictures=False).snapshot())))
+    assert "that was turned off" in page
+    assert "<img" not in page
+
+
+def test_the_style_is_the_one_that_the_policy_allows() -> None:
+    style = re.search(r"<style>(.*?)</style>", render(made()), re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in CONTENT_POLICY
