@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -23,11 +24,13 @@ from stream_guard.budget.admission import Admission
 from stream_guard.budget.contention import Contention
 from stream_guard.clock import NS_PER_MS, Clock, MonotonicClock
 from stream_guard.config import Config, is_loopback
+from stream_guard.errors import ModelError
 from stream_guard.faces.finder import Finder
 from stream_guard.faces.tracker import FaceTracker
 from stream_guard.inference.cores import physical_cores
 from stream_guard.inference.engine import EngineOptions, Network
 from stream_guard.inference.faces import Faces
+from stream_guard.inference.mended_network import MendedNetwork
 from stream_guard.inference.registry import open_network, ranked
 from stream_guard.inference.standing import Standing
 from stream_guard.inference.worker import InferenceWorker
@@ -37,7 +40,7 @@ from stream_guard.models import store
 from stream_guard.models.calibration import Calibrator, track_settings
 from stream_guard.pipeline.face_measurer import FaceMeasurer
 from stream_guard.pipeline.looker import Looker
-from stream_guard.pipeline.observers import Observer, SessionInfo
+from stream_guard.pipeline.observers import Fault, Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Judgement, Pipeline
 from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.protocol.messages import (
@@ -68,8 +71,13 @@ from stream_guard.sources.registry import open_source
 
 __all__ = ["Runtime", "Service"]
 
+log = logging.getLogger(__name__)
+
 _REASON = 300
 """What a client is told of an engine's failure, in characters: a driver's message may be a page."""
+
+_STOOD_STILL_S = 3.0
+"""How late the event loop may be before that is told; scores are stale after two seconds."""
 
 
 class Runtime:
@@ -81,6 +89,7 @@ class Runtime:
         *,
         clock: Clock | None = None,
         engine_changed: Callable[[Standing], None] = lambda standing: None,
+        fault: Callable[[Fault], None] = lambda fault: None,
     ) -> None:
         """Prepare; nothing is loaded yet.
 
@@ -88,9 +97,11 @@ class Runtime:
             config: engine, model, threads, budget and limits are read.
             clock: for arrivals and durations.
             engine_changed: is told, on the event loop, when another engine has taken over, or none is left.
+            fault: is told, on the event loop, what else failed and was mended.
         """
         self.clock = clock or MonotonicClock()
         self._engine_changed = engine_changed
+        self._fault = fault
         self._config = config
         self._stack = AsyncExitStack()
         self._contention = Contention(places=physical_cores())
@@ -111,8 +122,10 @@ class Runtime:
 
     async def _start(self) -> None:
         config = self._config
-        path = await asyncio.to_thread(self._find)
-        self._measurer = await asyncio.to_thread(FaceMeasurer, self._landmarker_file)
+        told = self._from_any_thread(asyncio.get_running_loop())
+        path = await asyncio.to_thread(self._find, told)
+        self._stack.callback(self._finder.close)
+        self._measurer = await asyncio.to_thread(FaceMeasurer, self._landmarker_file, told=told)
         self._stack.push_async_callback(asyncio.to_thread, self._measurer.close)
         self._worker = await self._stack.enter_async_context(
             InferenceWorker(
@@ -132,7 +145,17 @@ class Runtime:
     ) -> None:
         await self._stack.aclose()
 
-    def _find(self) -> Path:
+    def _from_any_thread(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], None]:
+        """Return what tells of a fault in following faces, wherever it is called from."""
+
+        def told(words: str) -> None:
+            log.error("%s", words)
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens
+                loop.call_soon_threadsafe(self._fault, Fault("faces", words))
+
+        return told
+
+    def _find(self, told: Callable[[str], None]) -> Path:
         """Look at what this machine has, and for every file; returns the model's."""
         config = self._config
         self._engines = ranked(config.engine)
@@ -140,8 +163,10 @@ class Runtime:
         self._calibrator = Calibrator(self.manifest.calibration)
         self._track = track_settings(self.manifest, false_alarms_per_hour=config.false_alarms_per_hour)
         self._landmarker_file = store.path(store.LANDMARKER)
-        network = open_network(store.path(store.FINDER), Finder.INPUT_SHAPE)
-        self._find_faces = Finder(_one_at_a_time(network))
+        self._finder = MendedNetwork(
+            partial(_open_finder, store.path(store.FINDER)), name="the face finder", told=told
+        )
+        self._find_faces = Finder(self._finder)
         return path
 
     @property
@@ -167,6 +192,7 @@ class Runtime:
         *,
         scorer: Session | None = None,
         every: int = 1,
+        after: Pipeline | None = None,
     ) -> Pipeline:
         """Wire one stream.
 
@@ -176,6 +202,7 @@ class Runtime:
             observers: are told of everything.
             scorer: what is said about the faces; a new one where not given.
             every: look at every n-th frame only.
+            after: one that broke; its scores, its time line and the numbers of its faces go on.
         """
         config = self._config
         transport = self.manifest.transport
@@ -188,6 +215,7 @@ class Runtime:
                     landmarker=self._measurer,
                     min_face_px=self.manifest.min_face_px,
                     max_faces=config.max_faces,
+                    first_id=1 if after is None else after.next_face,
                 ),
                 size=self.manifest.size,
                 margin=self.manifest.margin,
@@ -207,6 +235,7 @@ class Runtime:
             clock=self.clock,
             observers=observers,
             every=every,
+            after=after,
             evidence=transport.share if transport is not None else lambda bits_per_pixel: 1.0,
         )
 
@@ -218,15 +247,16 @@ class Runtime:
         )
 
 
-def _one_at_a_time(network: Network) -> Network:
-    """Return a network that many threads may ask: the streams share one, compiled once."""
-    lock = Lock()
+def _open_finder(file: Path) -> Network:
+    """Open the face finder's network, now or in mid-call, when the file may have been changed.
 
-    def run(tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        with lock:
-            return network(tensor)
-
-    return run
+    Raises:
+        ModelError: it was.
+        EngineUnavailable: no engine takes it.
+    """
+    if not store.is_whole(store.FILES[store.FINDER], file):
+        raise ModelError(f"{file} was damaged or changed meanwhile; restart to have it fetched again")
+    return open_network(file, Finder.INPUT_SHAPE)
 
 
 class Service:
@@ -251,6 +281,7 @@ class Service:
         self._observers = tuple(observers)
         self._stack = AsyncExitStack()
         self._journal: Journal | None = None
+        self._supervisor: Supervisor | None = None
 
     async def __aenter__(self) -> Self:
         """Load everything, then listen.
@@ -274,7 +305,9 @@ class Service:
 
     async def _start(self) -> None:
         config = self._config
-        runtime = await self._stack.enter_async_context(Runtime(config, engine_changed=self._engine_changed))
+        runtime = await self._stack.enter_async_context(
+            Runtime(config, engine_changed=self._engine_changed, fault=self._fault)
+        )
         self.hello = _hello(config, runtime)
         self._hub = hub = Hub(self.hello, clock=runtime.clock)
         recorder = Recorder(clock=runtime.clock)
@@ -284,13 +317,12 @@ class Service:
         kept = await self._keep_journal()
         track = runtime.track
         challenges = Challenges(self._tell_challenge, smoothing=track.smoothing, enough_looks=track.enough_looks)
-        supervisor = await self._stack.enter_async_context(
-            Supervisor(
-                runtime.pipeline,
-                observers=(recorder, prometheus, reporter, challenges, *kept, *self._observers),
-                max_sessions=config.max_sessions,
-            )
+        self._supervisor = supervisor = Supervisor(
+            runtime.pipeline,
+            observers=(recorder, prometheus, reporter, challenges, *kept, *self._observers),
+            max_sessions=config.max_sessions,
         )
+        await self._stack.enter_async_context(supervisor)
         ice = _ice(config)
         whip = WhipEndpoint(
             supervisor.start,
@@ -300,7 +332,6 @@ class Service:
             ice=ice,
             clock=runtime.clock,
         )
-        self._stack.push_async_callback(whip.close)
         health = health_routes(
             hello=lambda: self.hello,
             sessions=lambda: supervisor.sessions,
@@ -327,6 +358,8 @@ class Service:
         )
         port = await self._stack.enter_async_context(listening)
         self._stack.callback(hub.close)
+        # First of all: whoever listens still hears that their calls have ended, and the journal has it.
+        self._stack.push_async_callback(supervisor.close, "the server was closed")
         host = f"[{config.host}]" if ":" in config.host else config.host
         self.url = f"{'https' if config.tls_cert else 'http'}://{host}:{port}"
         telling = asyncio.create_task(_tell_stats(hub, recorder, supervisor, newest), name="stats")
@@ -364,6 +397,11 @@ class Service:
         else:
             self._hub.publish(message)
 
+    def _fault(self, fault: Fault) -> None:
+        """Tell everybody who watches, once there is somebody."""
+        if self._supervisor is not None:
+            self._supervisor.fault(fault)
+
     def _engine_changed(self, standing: Standing) -> None:
         """Tell everybody who listens, and whoever comes later."""
         given_up = self.hello.engine
@@ -377,9 +415,18 @@ class Service:
 
 
 async def _tell_stats(hub: Hub, recorder: Recorder, supervisor: Supervisor, newest: dict[str, Stats]) -> None:
-    """Work out each session's counts once a second: percentiles a frame would cost more than they tell."""
+    """Work out each session's counts once a second: percentiles a frame would cost more than they tell.
+
+    Whoever wakes too late has stood still, and everything with it: that is told, too.
+    """
+    loop = asyncio.get_running_loop()
     while True:
+        asleep_s = loop.time()
         await asyncio.sleep(1.0)
+        late_s = loop.time() - asleep_s - 1.0
+        if late_s > _STOOD_STILL_S:
+            words = f"everything stood still for {late_s:.0f} s: the machine slept, or was far too busy"
+            supervisor.fault(Fault("server", words))
         counts = {session: recorder.stats(session) for session in supervisor.sessions}
         newest.clear()
         newest.update({session: stats for session, stats in counts.items() if stats is not None})

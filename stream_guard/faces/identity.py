@@ -111,15 +111,16 @@ class Sighting(NamedTuple):
 class Roster:
     """The faces that are being followed, in order of id."""
 
-    def __init__(self, *, max_faces: int) -> None:
+    def __init__(self, *, max_faces: int, first_id: int = 1) -> None:
         """Begin with nobody.
 
         Args:
             max_faces: of more, the largest are followed.
+            first_id: of the first face; those below were given before, in the same session.
         """
         self.tracks: list[Track] = []
         self._max_faces = max_faces
-        self._next_id = 1
+        self._next_id = first_id
 
     def meet(self, faces: Sequence[Sighting], at_ns: int) -> None:
         """Take all the faces that were found in a frame: those that are known are seen, the others begin.

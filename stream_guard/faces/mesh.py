@@ -13,12 +13,15 @@ on the user's terminal, and if it dies, the call goes on.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import struct
 import subprocess
 import sys
 import threading
+import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
@@ -26,6 +29,7 @@ from typing import IO, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_guard.budget.restarts import RestartLimit
 from stream_guard.errors import ModelError
 from stream_guard.faces.mesh_process import ANSWER_FLOATS, HEADER, POINTS
 from stream_guard.faces.watchdog import Watchdog
@@ -35,13 +39,16 @@ __all__ = ["FaceMesh", "Mesh"]
 _NOWHERE = "http://127.0.0.1:1"
 """A proxy that cannot be: port 1 of this machine."""
 
-_LIVES = 3
-"""How often a child that died is replaced; a child that answers `_HEALTHY` times makes up for one that died."""
+_RESTARTS = 3
+_WITHIN_S = 60.0
+"""So often in so many seconds a child that died or hung is replaced. Then it is given up until the window has moved
+on: who calls later finds it mended."""
 
-_HEALTHY = 1000
-
-_PATIENCE_S = 10.0
+_PATIENCE_S = 5.0
 """A child that takes longer over one picture hangs, and is killed; the read that waits for it then sees its end."""
+
+_LOAD_S = 60.0
+"""The same for its start, which imports MediaPipe: seconds on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +67,21 @@ class Mesh:
 class FaceMesh:
     """Finds faces and their landmarks in small pictures. Any thread may ask; one is served at a time."""
 
-    def __init__(self, model: Path, *, faces: int = 1, confidence: float = 0.5) -> None:
+    def __init__(
+        self,
+        model: Path,
+        *,
+        faces: int = 1,
+        confidence: float = 0.5,
+        told: Callable[[str], None] = lambda words: None,
+    ) -> None:
         """Start the child and wait until it has loaded the model.
 
         Args:
             model: ``face_landmarker.task``.
             faces: the most faces that are looked for in one picture.
             confidence: least confidence of detection and of presence.
+            told: is given what happened to a child, in words, from any thread.
 
         Raises:
             ModelError: the file is missing or MediaPipe cannot read it.
@@ -75,12 +90,17 @@ class FaceMesh:
         self._command = [sys.executable, "-P", "-m", "stream_guard.faces.mesh_process"]
         self._command += [str(model), str(faces), str(confidence)]
         self._model = model
+        self._told = told
+        self._digest = _digest(model)
         self._lock = threading.Lock()
-        self._lives = _LIVES
-        self._answered = 0
+        self._limit = RestartLimit(_RESTARTS, within_s=_WITHIN_S)
         self._closed = False
         self._watchdog = Watchdog()
-        self._start()
+        try:
+            self._start()
+        except BaseException:
+            self._watchdog.close()
+            raise
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Mesh]:
         """Find the faces of a picture.
@@ -92,26 +112,18 @@ class FaceMesh:
             The faces; none for the picture on which a child died and was replaced.
 
         Raises:
-            ModelError: it was closed, or children keep dying.
+            ModelError: it was closed, children keep dying, or the model's file is no longer what it was.
         """
         with self._lock:
             if self._closed:
                 raise ModelError("the face landmarker has been closed")
             try:
                 with self._watchdog.limit(_PATIENCE_S, self._child.kill):
-                    found = self._ask(rgb)
-                self._answered += 1
-                if self._answered % _HEALTHY == 0:
-                    self._lives = min(_LIVES, self._lives + 1)
-                return found
+                    return self._ask(rgb)
             except (OSError, EOFError, ValueError) as error:  # ValueError: the pipe was closed meanwhile
                 if self._closed:
                     raise ModelError("the face landmarker has been closed") from error
-                if self._lives == 0:
-                    raise ModelError("the face landmarker's process keeps dying") from error
-                self._lives -= 1
-                self._free()
-                self._start()
+                self._replace(error)
                 return []
 
     def close(self) -> None:
@@ -126,6 +138,16 @@ class FaceMesh:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def _replace(self, error: Exception) -> None:
+        """Start a child in the place of one that died or was killed, if that has not happened too often."""
+        if self._limit.take(time.monotonic_ns()) is None:
+            raise ModelError(f"faces cannot be followed: the landmarker's process died {self._limit}") from error
+        self._free()
+        if _digest(self._model) != self._digest:
+            raise ModelError(f"faces cannot be followed: {self._model} was changed meanwhile; restart") from error
+        self._start()
+        self._told("the landmarker's process died or hung, and was started again")
+
     def _start(self) -> None:
         """Start a child and wait for its first word."""
         environment = {
@@ -133,23 +155,27 @@ class FaceMesh:
             **dict.fromkeys(("https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"), _NOWHERE),
             **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
         }
-        child = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
+        try:
+            child = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+            )
+        except OSError as error:
+            raise ModelError(f"the face landmarker's process cannot be started: {error.strerror}") from error
         assert child.stdin is not None
         assert child.stdout is not None
         self._child, self._in, self._out = child, child.stdin, child.stdout
         self._free = weakref.finalize(self, _end, child)
         try:
-            word = _read(self._out, 1)
-            if word == b"+":
-                return
-            (length,) = struct.unpack("<I", _read(self._out, 4))
-            reason = _read(self._out, length).decode()
+            with self._watchdog.limit(_LOAD_S, child.kill):
+                word = _read(self._out, 1)
+                if word == b"+":
+                    return
+                (length,) = struct.unpack("<I", _read(self._out, 4))
+                reason = _read(self._out, length).decode()
         except EOFError:
             reason = "its process ended at once"
         self._free()
@@ -181,3 +207,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
+
+
+def _digest(model: Path) -> str:
+    """Return the sha256 of a file; empty where it cannot be read."""
+    try:
+        with model.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

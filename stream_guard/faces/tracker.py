@@ -65,6 +65,7 @@ class FaceTracker:
         landmarker: Measures,
         min_face_px: int,
         max_faces: int = 25,
+        first_id: int = 1,
     ) -> None:
         """Take what it works with.
 
@@ -73,11 +74,12 @@ class FaceTracker:
             landmarker: measures one.
             min_face_px: the model's least shorter side; smaller faces are followed, with the reason.
             max_faces: of more, the largest are followed.
+            first_id: of the first face.
         """
         self._find = find
         self._landmarker = landmarker
         self._min_face_px = min_face_px
-        self._roster = Roster(max_faces=max_faces)
+        self._roster = Roster(max_faces=max_faces, first_id=first_id)
         self._changes = ChangeDetector()
         self._found_ns: int | None = None
         self._other_picture = False

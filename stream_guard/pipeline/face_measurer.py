@@ -6,7 +6,7 @@ Which engine takes the network is found out by asking: OpenVINO reads TensorFlow
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -42,18 +42,27 @@ class FaceMeasurer:
         runtime: what measures: ``network`` or ``mediapipe``.
     """
 
-    def __init__(self, task: Path, *, among: Iterable[Candidate] | None = None, patience_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        task: Path,
+        *,
+        among: Iterable[Candidate] | None = None,
+        patience_s: float = 5.0,
+        told: Callable[[str], None] = lambda words: None,
+    ) -> None:
         """Open the network, or start MediaPipe.
 
         Args:
             task: ``face_landmarker.task``.
             among: engines, where they are known already; probing imports them.
             patience_s: a network that has not answered after so many seconds hangs.
+            told: is given what failed and what was done about it, in words, from any thread.
 
         Raises:
             ModelError: the file is missing, or MediaPipe cannot read it.
         """
         self._task = task
+        self._told = told
         self._mesh: FaceMesh | None = None
         self._threads: list[NetworkThreads] = []
         self._lock = Lock()
@@ -83,6 +92,7 @@ class FaceMeasurer:
                 if self._measures is measures:
                     log.error("the landmark network is given up, MediaPipe goes on: %s", error)
                     self._measures = self._mediapipe()
+                    self._told(f"the landmark network failed ({error}), and MediaPipe's own runtime goes on")
         return self._measures.measure(rgb, box, tilt=tilt, tight=tight)
 
     def close(self) -> None:
@@ -117,7 +127,7 @@ class FaceMeasurer:
         return LandmarkNetwork(self._threads[0], NearFaceDetector(self._threads[1]), task.face)
 
     def _mediapipe(self) -> Landmarker:
-        self._mesh = FaceMesh(self._task)
+        self._mesh = FaceMesh(self._task, told=self._told)
         return Landmarker(self._mesh)
 
 

@@ -6,8 +6,9 @@ all the same: the tracker, the quality gate and the evidence look at that.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 
 from stream_guard.budget.plan import Plan
 from stream_guard.clock import Clock
+from stream_guard.errors import TrackingError
 from stream_guard.face import Face
 from stream_guard.faces.align import crop_matrix, cut
 from stream_guard.faces.result import Tracked
 from stream_guard.frame import Frame, Planes
+from stream_guard.inference.daemon import DaemonThread
 from stream_guard.inference.faces import Faces, FrameFaces
 
 __all__ = ["Looked", "Looker", "Tracker"]
@@ -75,7 +78,8 @@ class Looker:
             clock: for the durations.
             engine_cuts: whether the engine, as it is now, cuts faces out by itself. Asked for every frame.
         """
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stream-guard-look")
+        self._thread: DaemonThread | None = None
+        self._closed = False
         self._tracker = tracker
         self._margin = margin
         self._size = size
@@ -83,6 +87,22 @@ class Looker:
         self._engine_cuts = engine_cuts
         self._max_faces = max_faces
         self._crops = np.empty((max_faces, size, size, 3), dtype=np.uint8)
+
+    @property
+    def thread(self) -> Executor:
+        """The one thread that may call `look`. It keeps no process from ending.
+
+        Raises:
+            TrackingError: the system gives us no thread, or this was closed.
+        """
+        if self._closed:
+            raise TrackingError("the tracker has been closed")
+        if self._thread is None:
+            try:
+                self._thread = DaemonThread("stream-guard-look")
+            except RuntimeError as error:
+                raise TrackingError(f"the system gives no thread to follow faces in: {error}") from error
+        return self._thread
 
     def look(self, frame: Frame, at_ns: int, plan: Plan) -> Looked:
         """Look at one frame. To be called in `thread`.
@@ -127,5 +147,16 @@ class Looker:
         return Faces(crops, FrameFaces(planes or Planes.of_rgb(rgb), np.stack(matrices)))
 
     def close(self) -> None:
-        """End the thread. Waits for the frame in hand; not for the event loop."""
-        self.thread.shutdown(wait=True)
+        """End the thread after the frame in hand, without waiting for it; `ended` does. Safe to call twice."""
+        self._closed = True
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def ended(self, *, within_s: float) -> bool:
+        """Wait until the thread has ended; return whether it has. One that hangs is left behind."""
+        until_s = asyncio.get_running_loop().time() + within_s
+        while self._thread is not None and self._thread.alive:
+            if asyncio.get_running_loop().time() >= until_s:
+                return False
+            await asyncio.sleep(0.005)
+        return True

@@ -67,7 +67,6 @@ class Scored:
         patches: for each face that was judged, by id: log-likelihood ratios of the regions of its crop, float32,
             shape (rows, columns), positive leans to synthetic. Empty where the model has no such output.
         evidence: share of the model's evidence that is left in a picture that gets here like this one.
-        evidence: share of the model's evidence that is left in a picture that gets here like this one.
     """
 
     frame: Frame
@@ -78,7 +77,6 @@ class Scored:
     transport: Transport
     tracked: Tracked
     patches: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
-    evidence: float = 1.0
     evidence: float = 1.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import NamedTuple, Protocol
@@ -11,22 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.budget.plan import DropCause, Plan, Skip
+from stream_guard.budget.restarts import RestartLimit
 from stream_guard.clock import NS_PER_S, Clock, seconds
-from stream_guard.errors import ConfigError, SourceEnded
+from stream_guard.errors import ConfigError, SourceEnded, StreamGuardError, TrackingError
 from stream_guard.evidence.route import Route
 from stream_guard.face import Reason
 from stream_guard.frame import Frame
 from stream_guard.inference.faces import Faces
 from stream_guard.pipeline.looker import Looked, Looker
 from stream_guard.pipeline.mailbox import Closed, Mailbox
-from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, Stage, Ticked
+from stream_guard.pipeline.observers import Fault, Observer, Scored, SessionInfo, Stage, Ticked
 from stream_guard.scoring.observation import FaceObservation, Observation, Update
 from stream_guard.sources.base import Source
 
 __all__ = ["Budget", "Judgement", "Pipeline", "Scorer"]
 
+log = logging.getLogger(__name__)
+
 _TICK_S = 0.25
 """How often a silent stream is looked after, in seconds."""
+
+_LOOK_LIMIT_S = 30.0
+"""How long following the faces may take on one frame. What it works with has shorter limits of its own, and another
+engine or process then goes on; this one is for what has none."""
+
+_FAILURES = 3
+"""Frames of a live stream that may fail in a row; one is an accident, of memory or of a strange picture."""
+
+_CLOSE_S = 2.0
+"""How long the frame in hand may take once the stream has ended."""
 
 
 class Judgement(NamedTuple):
@@ -75,8 +89,11 @@ class Scorer(Protocol):
 class Pipeline:
     """Frames of one source in, results out.
 
-    A live source's frames wait in one slot where the newest wins; a file's are all looked at. After
-    admission nothing is dropped.
+    A live source's frames wait in one slot where the newest wins; a file's are all looked at. After admission none
+    is dropped, but for those of a live source on which something failed.
+
+    Attributes:
+        next_face: above the id of every face so far.
     """
 
     def __init__(
@@ -91,6 +108,7 @@ class Pipeline:
         clock: Clock,
         observers: Sequence[Observer] = (),
         every: int = 1,
+        after: Pipeline | None = None,
         evidence: Callable[[float], float] = lambda bits_per_pixel: 1.0,
     ) -> None:
         """Wire one stream.
@@ -106,6 +124,7 @@ class Pipeline:
             observers: are told of everything.
             every: look at every n-th frame only.
             evidence: bits a pixel to the share of the model's evidence that is left.
+            after: one that broke; its time line and its scorer go on.
 
         Raises:
             ConfigError: ``every`` is below 1.
@@ -117,15 +136,19 @@ class Pipeline:
         self._looker = looker
         self._infer = infer
         self._budget = budget
-        self._scorer = scorer
+        self._scorer: Scorer = scorer if after is None else after._scorer
         self._clock = clock
         self._observers = tuple(observers)
         self._every = every
         self._evidence = evidence
         self._mailbox: Mailbox[Frame] = Mailbox()
         self._route = Route()
-        self._began_ns = 0
+        self._began_ns: int | None = None if after is None else after._began_ns
         self._faces = 0
+        self.next_face: int = 1 if after is None else after.next_face
+        self._busy_since_ns: int | None = None
+        self._failures = 0
+        self._telling: RestartLimit = RestartLimit(3, within_s=60) if after is None else after._telling
         self._closing: asyncio.Task[None] | None = None
 
     async def results(self) -> AsyncGenerator[Scored | Ticked, None]:
@@ -136,7 +159,8 @@ class Pipeline:
         Raises:
             SourceError: the source could not be opened, or broke. What was received before has been yielded.
         """
-        self._began_ns = self._clock.now_ns()
+        if self._began_ns is None:
+            self._began_ns = self._clock.now_ns()
         try:
             await self._source.open()
         except BaseException:
@@ -155,8 +179,9 @@ class Pipeline:
                         yield ticked
                     continue
                 plan = self._admit(frame)
-                if plan is not None:
-                    yield await self._score(frame, plan)
+                scored = await self._attempt(frame, plan) if plan is not None else None
+                if scored is not None:
+                    yield scored
             await reader  # raises what the source raised
         finally:
             reader.cancel()
@@ -173,13 +198,29 @@ class Pipeline:
         Raises:
             SourceError: as `results`.
         """
-        async with aclosing(self.results()) as results:
-            async for result in results:
+        ticking = asyncio.create_task(self._tick_meanwhile(), name=f"tick {self.info.id}")
+        try:
+            async with aclosing(self.results()) as results:
+                async for result in results:
+                    for observer in self._observers:
+                        if isinstance(result, Scored):
+                            observer.frame_scored(self.info, result)
+                        else:
+                            observer.ticked(self.info, result)
+        finally:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+
+    async def _tick_meanwhile(self) -> None:
+        """See to it that scores go stale, too, while a frame takes long: something it needs may hang."""
+        while self.info.live:
+            await asyncio.sleep(_TICK_S)
+            if self._busy_since_ns is None or self._clock.now_ns() - self._busy_since_ns < _TICK_S * NS_PER_S:
+                continue
+            ticked = self._tick()
+            if ticked is not None:
                 for observer in self._observers:
-                    if isinstance(result, Scored):
-                        observer.frame_scored(self.info, result)
-                    else:
-                        observer.ticked(self.info, result)
+                    observer.ticked(self.info, ticked)
 
     async def _read(self) -> None:
         """Move frames from the source to the slot, as fast as they come."""
@@ -214,11 +255,49 @@ class Pipeline:
             return None
         return decision
 
+    async def _attempt(self, frame: Frame, plan: Plan) -> Scored | None:
+        """Score a frame. One on which something fails costs a live stream that frame, and no more."""
+        self._busy_since_ns = self._clock.now_ns()
+        try:
+            scored = await self._score(frame, plan)
+        except Exception as error:
+            self._failures += 1
+            if not self.info.live or self._failures >= _FAILURES or isinstance(error, TrackingError):
+                raise
+            self._dropped(DropCause.FAILED, 1)
+            if self._telling.take(self._clock.now_ns()) is not None:
+                words = str(error) if isinstance(error, StreamGuardError) else type(error).__name__
+                log.warning("session %s: a frame was lost: %s", self.info.id, words, exc_info=True)
+                for observer in self._observers:
+                    observer.fault(Fault("stream", f"a frame was lost: {words}", self.info.id))
+            return None
+        finally:
+            self._busy_since_ns = None
+        self._failures = 0
+        return scored
+
+    async def _look(self, frame: Frame, at_ns: int, plan: Plan) -> Looked:
+        """Follow the faces, in the one thread that may.
+
+        Raises:
+            TrackingError: it takes too long.
+        """
+        loop = asyncio.get_running_loop()
+        looking = loop.run_in_executor(self._looker.thread, self._looker.look, frame, at_ns, plan)
+        try:
+            # In two halves: a process that was stopped meanwhile (Ctrl+Z, a machine asleep) did not hang.
+            for _ in range(2):
+                if (await asyncio.wait((looking,), timeout=_LOOK_LIMIT_S / 2))[0]:
+                    return looking.result()
+        finally:
+            looking.cancel()  # nothing where it is done
+        raise TrackingError(f"following the faces hangs: nothing within {_LOOK_LIMIT_S:g} s")
+
     async def _score(self, frame: Frame, plan: Plan) -> Scored:
         """Look at one frame, ask the model, decide what to say."""
-        loop = asyncio.get_running_loop()
         at_ns = self._place(frame)
-        looked = await loop.run_in_executor(self._looker.thread, self._looker.look, frame, at_ns, plan)
+        looked = await self._look(frame, at_ns, plan)
+        self.next_face = max((self.next_face, *(face.id + 1 for face in looked.tracked.faces)))
         said = _NOTHING
         asked_ns = self._clock.now_ns()
         if looked.judged:
@@ -261,11 +340,11 @@ class Pipeline:
     def _place(self, frame: Frame) -> int:
         """Return the frame's place on the session's time line, in nanoseconds."""
         if self.info.live:
-            return max(0, frame.arrived_ns - self._began_ns)
+            return max(0, frame.arrived_ns - (self._began_ns or 0))
         return round(frame.media_s * NS_PER_S)
 
     def _tick(self) -> Ticked | None:
-        at_ns = self._clock.now_ns() - self._began_ns
+        at_ns = self._clock.now_ns() - (self._began_ns or 0)
         update = self._scorer.tick(at_ns)
         if not update.events:
             return None
@@ -290,7 +369,9 @@ class Pipeline:
         try:
             await self._source.close()
         finally:
-            await asyncio.to_thread(self._looker.close)
+            self._looker.close()
+            if not await self._looker.ended(within_s=_CLOSE_S):
+                log.warning("session %s: following its faces hangs; the thread is left behind", self.info.id)
 
 
 def _observation(

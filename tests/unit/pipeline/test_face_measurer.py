@@ -90,7 +90,7 @@ def test_several_streams_see_one_change_of_runtime(monkeypatch: pytest.MonkeyPat
     scripted(monkeypatch, fails)
     started = []
     real = face_measurer.FaceMesh
-    monkeypatch.setattr(face_measurer, "FaceMesh", lambda task: started.append(task) or real(task))
+    monkeypatch.setattr(face_measurer, "FaceMesh", lambda task, **more: started.append(task) or real(task, **more))
     with FaceMeasurer(store.path(TASK)) as measurer:
         found = []
         streams = [

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.errors import ConfigError, SignallingError, SourceError, TooManySessions
+from stream_guard.pipeline import session_run
 from stream_guard.pipeline import supervisor as module
 from stream_guard.pipeline.observers import Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Judgement, Pipeline
@@ -24,7 +25,14 @@ async def infer(batch: NDArray[np.uint8]) -> Judgement:
     return Judgement(np.zeros(len(batch), dtype=np.float32))
 
 
-def make(info: SessionInfo, source: Source, observers: Sequence[Observer]) -> Pipeline:
+@pytest.fixture(autouse=True)
+def _mended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_run, "_MENDS_S", (0.0,) * 5)
+
+
+def make(
+    info: SessionInfo, source: Source, observers: Sequence[Observer], *, after: Pipeline | None = None
+) -> Pipeline:
     return Pipeline(
         info,
         source,
@@ -34,6 +42,7 @@ def make(info: SessionInfo, source: Source, observers: Sequence[Observer]) -> Pi
         scorer=Notes(stale_after_ns=200_000_000),
         clock=CLOCK,
         observers=observers,
+        after=after,
     )
 
 
@@ -199,13 +208,13 @@ async def test_one_streams_accident_stays_its_own(caplog: pytest.LogCaptureFixtu
         good = await supervisor.start(ScriptedSource(3, live=True))
         await supervisor.finished(bad)
         await supervisor.finished(good)
-    assert ("c1", "ended", "an internal error; see the log") in witness.states
+    assert ("c1", "ended", "an internal error (ZeroDivisionError); see the log") in witness.states
     assert ("c2", "ended", "the stream ended") in witness.states
     assert "ZeroDivisionError" in caplog.text
 
 
 async def test_a_pipeline_that_cannot_be_made_closes_what_was_open(caplog: pytest.LogCaptureFixture) -> None:
-    def refuse(info: SessionInfo, source: Source, observers: Sequence[Observer]) -> Pipeline:
+    def refuse(*wiring: Any, after: Pipeline | None = None) -> Pipeline:
         raise MemoryError
 
     witness = Witness()
@@ -213,4 +222,4 @@ async def test_a_pipeline_that_cannot_be_made_closes_what_was_open(caplog: pytes
     async with Supervisor(refuse, observers=[witness]) as supervisor:
         await supervisor.finished(await supervisor.start(source))
     assert source.closed == 1
-    assert witness.states[-1][1:] == ("ended", "an internal error; see the log")
+    assert witness.states[-1][1:] == ("ended", "an internal error (MemoryError); see the log")
