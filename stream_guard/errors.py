@@ -14,7 +14,6 @@
     │   ├── EngineUnavailable  it cannot run here; the message says why
     │   └── EngineLost         it ran, and its device is gone; only another engine can go on
     ├── TrackingError          faces cannot be followed
-    ├── TrackingError          faces cannot be followed
     ├── TooManySessions    the limit of simultaneous sessions is reached
     ├── ConnectionRefused  the client cannot reach the server, or is not wanted
     ├── SignatureError     a signature is missing, torn, or none of that key on those bytes
@@ -40,7 +39,6 @@ __all__ = [
     "SourceNotFound",
     "StreamGuardError",
     "TooManySessions",
-    "TrackingError",
     "TrackingError",
     "UnsupportedMedia",
 ]
@@ -107,10 +105,6 @@ class EngineUnavailable(EngineError):
 
 class EngineLost(EngineError):
     """The device, its driver or its context is gone: the engine cannot go on, another one can."""
-
-
-class TrackingError(StreamGuardError):
-    """Faces cannot be followed: what follows them hangs, or fails again and again."""
 
 
 class TrackingError(StreamGuardError):
