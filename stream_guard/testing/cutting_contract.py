@@ -103,10 +103,9 @@ class CuttingEngineContract(EngineContract):
     ) -> None:
         side = model[1].size
         frames = [
-            cuts(picture(*size, pixel_format, seed=number), count, side)
-            for number, (size, pixel_format, count) in enumerate(
-                [(SIZES[0], "yuv420p", 2), (SIZES[1], "rgb24", 4), (SIZES[0], "yuv420p", 3)]
-            )
+            cuts(picture(*SIZES[0], seed=0), 2, side),
+            cuts(picture(*SIZES[1], "rgb24", seed=1), 4, side),
+            cuts(picture(*SIZES[0], seed=2), 3, side),
         ]
         together = self.check(loaded, frames, side)
         alone = [loaded.infer_cuts([frame]).logits for frame in frames]

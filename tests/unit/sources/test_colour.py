@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from av import VideoFrame
 
-from stream_guard.sources.colour import shown_size, to_rgb
+from stream_guard.sources.colour import planes, shown_size, to_rgb
+from stream_guard.testing.cutting import rgb_of
 
 pytestmark = pytest.mark.unit
 
@@ -72,3 +73,45 @@ def test_the_frame_itself_is_left_alone() -> None:
     assert frame.colorspace == 2
     assert shown_size(frame) == HD
     assert av.VideoFrame is VideoFrame
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuvj420p"])
+@pytest.mark.parametrize("says", [0, 1, 2, 4, 5, 6, 7, 9])
+@pytest.mark.parametrize("spoken", [0, 1, 2])
+@pytest.mark.parametrize("size", [(64, 48), (64, 578)])  # the second counts as high definition
+@pytest.mark.parametrize("hd_is_bt709", [True, False])
+def test_planes_mean_what_is_made_of_them(
+    name: str, says: int, spoken: int, size: tuple[int, int], hd_is_bt709: bool
+) -> None:
+    """What is handed on with the planes gives, where it is stated, the very picture that `to_rgb` gives."""
+    frame = painted("601", "nothing", size=size).reformat(format=name)
+    frame.colorspace, frame.color_range = says, spoken
+    found = planes(frame, hd_is_bt709=hd_is_bt709)
+    if found is None:
+        assert says in (0, 4, 7, 9), "a matrix that the GPU's kernel has"
+        return
+    assert says not in (4, 7, 9), "matrices that it does not have"
+    for ours, theirs in zip(found.planes, frame.planes, strict=True):
+        assert ours.ctypes.data == theirs.buffer_ptr
+    stated = rgb_of(found)
+    assert abs(stated.astype(int) - to_rgb(frame, hd_is_bt709=hd_is_bt709)).max() == 0
+
+
+@pytest.mark.parametrize("name", ["rgb24", "nv12", "yuv444p", "yuv420p10le", "gray"])
+def test_other_formats_have_no_planes_to_hand_on(name: str) -> None:
+    assert planes(painted("601", "601").reformat(format=name), hd_is_bt709=True) is None
+
+
+def test_nor_have_odd_heights() -> None:
+    assert planes(VideoFrame(320, 241, "yuv420p"), hd_is_bt709=True) is None
+    assert planes(VideoFrame(321, 240, "yuv420p"), hd_is_bt709=True) is not None
+
+
+def test_planes_outlive_the_frame() -> None:
+    found = planes(painted("601", "601"), hd_is_bt709=True)
+    assert found is not None
+    kept = [plane.copy() for plane in found.planes]
+    for _ in range(20):
+        VideoFrame.from_ndarray(np.full((360, 320), 7, np.uint8), format="yuv420p")
+    for plane, was in zip(found.planes, kept, strict=True):
+        np.testing.assert_array_equal(plane, was)
