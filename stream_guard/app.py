@@ -104,7 +104,6 @@ class Runtime:
         self._fault = fault
         self._config = config
         self._stack = AsyncExitStack()
-        self._contention = Contention(places=physical_cores())
 
     async def __aenter__(self) -> Self:
         """Find and load the engine, the model and the files of others.
@@ -158,6 +157,7 @@ class Runtime:
     def _find(self, told: Callable[[str], None]) -> Path:
         """Look at what this machine has, and for every file; returns the model's."""
         config = self._config
+        self._contention = Contention(places=physical_cores())
         self._engines = ranked(config.engine)
         path, self.manifest = store.open_model(config.model) if config.model else store.default_model()
         self._calibrator = Calibrator(self.manifest.calibration)
