@@ -18,6 +18,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from starlette.routing import Route
 
 from stream_guard import __version__
 from stream_guard.budget.admission import Admission
@@ -52,8 +53,14 @@ from stream_guard.protocol.messages import (
     ServerMessage,
     Stats,
 )
+from stream_guard.recording.compose import settings
 from stream_guard.recording.evidence import Evidence
+from stream_guard.recording.formats import MEDIA_TYPES
 from stream_guard.recording.journal import Journal
+from stream_guard.recording.live import LiveRecords
+from stream_guard.recording.picture import patch_overlay
+from stream_guard.recording.report import CONTENT_POLICY
+from stream_guard.recording.session_record import cutter
 from stream_guard.scoring.session import Session, SessionSettings
 from stream_guard.scoring.track import TrackSettings
 from stream_guard.server.challenges import Challenges
@@ -61,6 +68,7 @@ from stream_guard.server.connections import Limits
 from stream_guard.server.health import health_routes
 from stream_guard.server.hub import Hub
 from stream_guard.server.listener import listen
+from stream_guard.server.moments import moment_routes
 from stream_guard.server.reporter import Reporter
 from stream_guard.server.site import build_site
 from stream_guard.server.tokens import Keyring
@@ -75,6 +83,9 @@ log = logging.getLogger(__name__)
 
 _REASON = 300
 """What a client is told of an engine's failure, in characters: a driver's message may be a page."""
+
+_FLUSH_S = 0.3
+"""How long clients have, at the end, to take what they are still to hear."""
 
 _STOOD_STILL_S = 3.0
 """How late the event loop may be before that is told; scores are stale after two seconds."""
@@ -265,10 +276,12 @@ class Service:
     Attributes:
         url: where it listens, such as ``http://127.0.0.1:8765``.
         hello: what it tells every client first.
+        records: what is remembered of sessions: moments are kept by its `keep`.
     """
 
     url: str
     hello: Hello
+    records: LiveRecords
 
     def __init__(self, config: Config, *, observers: Sequence[Observer] = ()) -> None:
         """Prepare; nothing is loaded yet.
@@ -315,11 +328,12 @@ class Service:
         newest: dict[str, Stats] = {}
         reporter = Reporter(self._publish, stats=newest.get, budget_ms=config.budget_ms, clock=runtime.clock)
         kept = await self._keep_journal()
+        self.records = records = self._remember(runtime)
         track = runtime.track
         challenges = Challenges(self._tell_challenge, smoothing=track.smoothing, enough_looks=track.enough_looks)
         self._supervisor = supervisor = Supervisor(
             runtime.pipeline,
-            observers=(recorder, prometheus, reporter, challenges, *kept, *self._observers),
+            observers=(recorder, prometheus, reporter, records, challenges, *kept, *self._observers),
             max_sessions=config.max_sessions,
         )
         await self._stack.enter_async_context(supervisor)
@@ -342,7 +356,7 @@ class Service:
         )
         site = build_site(
             hub,
-            [*whip.routes, *health, *challenges.routes],
+            [*whip.routes, *health, *challenges.routes, *_moment_routes(records)],
             host=config.host,
             tokens=Keyring(admin=config.token, send=config.send_token, watch=config.watch_token),
             origins=config.origins,
@@ -359,6 +373,7 @@ class Service:
         port = await self._stack.enter_async_context(listening)
         self._stack.callback(hub.close)
         # First of all: whoever listens still hears that their calls have ended, and the journal has it.
+        self._stack.push_async_callback(partial(hub.flush, within_s=_FLUSH_S))
         self._stack.push_async_callback(supervisor.close, "the server was closed")
         host = f"[{config.host}]" if ":" in config.host else config.host
         self.url = f"{'https' if config.tls_cert else 'http'}://{host}:{port}"
@@ -384,6 +399,26 @@ class Service:
         )
         return (Evidence(self._journal),)
 
+    def _remember(self, runtime: Runtime) -> LiveRecords:
+        """Begin to remember sessions in memory, for their moments and reports."""
+        config, manifest = self._config, runtime.manifest
+        records = LiveRecords(
+            manifest=manifest,
+            engine=lambda: self.hello.engine,
+            settings=lambda: settings(
+                manifest,
+                false_alarms_per_hour=config.false_alarms_per_hour,
+                engine=self.hello.engine,
+                device=self.hello.device,
+                precision=config.precision,
+                max_faces=config.max_faces,
+                budget_ms=config.budget_ms,
+            ),
+            crop=cutter(size=manifest.size, margin=manifest.margin) if config.moments else None,
+        )
+        self._stack.callback(records.close)
+        return records
+
     def _publish(self, message: ServerMessage) -> None:
         """Tell whoever listens, and write it down where that is wanted."""
         self._hub.publish(message)
@@ -392,6 +427,7 @@ class Service:
 
     def _tell_challenge(self, message: Challenge) -> None:
         """Tell whoever listens how a challenge goes; only its result is written down."""
+        self.records.challenged(message)
         if message.state.over:
             self._publish(message)
         else:
@@ -460,6 +496,10 @@ def _hello(config: Config, runtime: Runtime) -> Hello:
         ),
         budget_ms=config.budget_ms,
     )
+
+
+def _moment_routes(records: LiveRecords) -> list[Route]:
+    return moment_routes(records, overlay=patch_overlay, media_types=MEDIA_TYPES, page_policy=CONTENT_POLICY)
 
 
 def _passed_over(standing: Standing) -> tuple[EngineFailure, ...]:

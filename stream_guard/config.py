@@ -51,6 +51,9 @@ class Config(BaseModel):
     journal_days: float = Field(30.0, gt=0, le=36_500, description="sessions kept for longer are deleted")
     journal_mb: int = Field(1024, ge=1, le=10_000_000, description="of all sessions together; the oldest go first")
     keep_evidence: bool = Field(False, description="keep the face, too, at the moment an alarm is raised")
+    moments: bool = Field(
+        True, description="keep pictures of telling moments in memory, for the dashboard and reports"
+    )
     origins: tuple[str, ...] = Field((), description="further web origins that may reach the server")
     sources: tuple[str, ...] = Field((), description="URLs to pull from the start")
     engine: str = Field("auto", description="inference engine")

@@ -72,6 +72,10 @@ def serve(
     keep_evidence: Annotated[
         bool, typer.Option("--keep-evidence", help="Keep the face, too, at the moment an alarm is raised.")
     ] = False,
+    moments: Annotated[
+        bool,
+        typer.Option("--moments/--no-moments", help="Keep pictures of telling moments in memory, for reports."),
+    ] = True,
     allow_origin: Annotated[
         list[str] | None, typer.Option(help="A further web origin that may reach the server.")
     ] = None,
@@ -101,6 +105,7 @@ def serve(
             journal_days=journal_days,
             journal_mb=journal_mb,
             keep_evidence=keep_evidence,
+            moments=moments,
             origins=tuple(allow_origin or ()),
             sources=tuple(source or ()),
             engine=engine,

@@ -27,7 +27,7 @@ _WAITING = 8
 _LOWER = 0.02
 _SAME_CHANGE_NS = 2_000_000_000
 _FACES = 256
-_NOTE = 200
+_NOTE = 500
 
 
 class MomentKind(StrEnum):

@@ -21,7 +21,7 @@ from stream_guard.protocol.codec import event_message
 from stream_guard.protocol.graph import GraphExport, GraphReport, Media
 from stream_guard.protocol.messages import Event, TransportReport
 from stream_guard.recording.moments import Moment, MomentKind, Moments
-from stream_guard.recording.trace import Trace, TransportChange
+from stream_guard.recording.trace import POINT, Trace, TransportChange
 from stream_guard.scoring.observation import ScoreEvent, Update
 
 __all__ = ["SessionRecord", "Snapshot", "cutter"]
@@ -149,6 +149,11 @@ class SessionRecord:
     def graph_reports(self) -> tuple[GraphReport, ...]:
         """Return what was to be reported to Microsoft Graph so far, the newest hundred."""
         return tuple(self._graph_reports)
+
+    def points(self, face: int) -> NDArray[Any]:
+        """Return a face's points, oldest first: dtype `stream_guard.recording.trace.POINT`; none where unknown."""
+        known = self._trace.faces.get(face)
+        return np.empty(0, POINT) if known is None else known.points()
 
     def snapshot(self) -> Snapshot:
         """Return the session as it stands; to be called where it is written, the result may go to a thread."""

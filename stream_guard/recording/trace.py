@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,18 @@ from stream_guard.face import Reason
 from stream_guard.protocol.messages import Event, TransportReport
 from stream_guard.scoring.observation import Cue, State
 
-__all__ = ["POINT", "STEP_S", "FaceTrace", "Said", "Trace", "TransportChange", "cues_in", "reasons_in"]
+__all__ = [
+    "POINT",
+    "STEP_S",
+    "Around",
+    "FaceTrace",
+    "Said",
+    "Trace",
+    "TransportChange",
+    "around",
+    "cues_in",
+    "reasons_in",
+]
 
 STEP_S = 0.2
 """Frames within so many seconds become one point, until there are too many of them."""
@@ -203,6 +214,38 @@ class Trace:
                 self.transports.append(TransportChange(at_s, now))
         elif self.transports[-1].transport.kbps is None and now.kbps is not None:
             self.transports[-1] = TransportChange(self.transports[-1].t, now)
+
+
+class Around(TypedDict):
+    """A face's scores around a moment, as columns; seconds from the moment, None where nothing was said."""
+
+    t: list[float]
+    authenticity: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+    state: list[str]
+
+
+def around(points: NDArray[Any], at_s: float, *, span_s: float = 15.0) -> Around:
+    """Return the points within so many seconds of a moment.
+
+    Args:
+        points: dtype `POINT`, oldest first.
+        at_s: the moment, in seconds on the session's time line.
+        span_s: how far to look, before and after.
+    """
+    near = points[np.abs(points["t"] - at_s) <= span_s]
+
+    def column(name: str) -> list[float | None]:
+        return [None if math.isnan(value) else round(float(value), 3) for value in near[name]]
+
+    return Around(
+        t=[round(float(t) - at_s, 2) for t in near["t"]],
+        authenticity=column("authenticity"),
+        low=column("low"),
+        high=column("high"),
+        state=[_STATES[state].value for state in near["state"]],
+    )
 
 
 def reasons_in(bits: int) -> tuple[Reason, ...]:

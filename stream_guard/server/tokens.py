@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from hashlib import sha256
@@ -18,6 +19,10 @@ _TOKEN_SUBPROTOCOL = "stream-guard.token."
 """Before the token in base64url: a browser's websocket cannot send headers, and an address may be logged."""
 
 
+_PICTURES = re.compile(r"/api/sessions/[^/]*/(moments|report)\b")
+"""What shows faces: who may read scores need not see them."""
+
+
 class Scope(StrEnum):
     """What somebody may do. The value stands in the refusal (RFC 6750, section 3.1)."""
 
@@ -26,7 +31,7 @@ class Scope(StrEnum):
     WATCH = "watch"
     """Read scores, counts and metrics."""
     ADMIN = "admin"
-    """All of it, and end anybody's session."""
+    """All of it, pictures included, and end anybody's session."""
 
 
 class Keyring:
@@ -64,6 +69,8 @@ def needed_scope(method: str, path: str) -> Scope:
     """Return what a request needs; whatever is not known needs the most."""
     if path == "/whip" or path.startswith("/whip/"):
         return Scope.SEND
+    if _PICTURES.match(path):
+        return Scope.ADMIN
     return Scope.WATCH if method in {"GET", "HEAD"} else Scope.ADMIN
 
 
