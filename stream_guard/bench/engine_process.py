@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -147,33 +148,39 @@ def pictures(count: int, size: int) -> NDArray[np.uint8]:
 
 
 def _work(connection: Connection, task: Task) -> None:
-    """The child: load, then do as told until the pipe ends."""
+    """The child: load, then do as told until the pipe ends. A parent that is gone is no news to anybody."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's, who then ends the pipe
+    with contextlib.suppress(EOFError, ConnectionError):
+        try:
+            _answer_questions(connection, task)
+        except (EOFError, ConnectionError):
+            raise
+        except Exception as error:  # it is the row's result, whatever it is
+            told = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+            connection.send(" ".join(told.split()))
+
+
+def _answer_questions(connection: Connection, task: Task) -> None:
     before = _peak_mib()
-    try:
-        engine = engine_class(task.engine)()
-        model, manifest = store.open_model(task.model)
-        options = EngineOptions(threads=task.threads, max_batch=task.batch, precision=task.precision)
-        engine.load(model, manifest, options)
-        batch = pictures(task.batch, manifest.size)
-        connection.send(Ready(engine.probe().device, manifest.size, engine.infer(batch).logits))
-        while True:
-            seconds = connection.recv()
-            if seconds is None:
-                after = _peak_mib()
-                connection.send(None if before is None or after is None else after - before)
-                continue
-            took: list[float] = []
-            began = time.perf_counter()
-            while not took or time.perf_counter() - began < seconds:
-                started = time.perf_counter()
-                engine.infer(batch)
-                took.append((time.perf_counter() - started) * 1e3)
-            connection.send(np.array(took))
-    except EOFError:
-        pass
-    except Exception as error:  # it is the row's result, whatever it is
-        told = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
-        connection.send(" ".join(told.split()))
+    engine = engine_class(task.engine)()
+    model, manifest = store.open_model(task.model)
+    options = EngineOptions(threads=task.threads, max_batch=task.batch, precision=task.precision)
+    engine.load(model, manifest, options)
+    batch = pictures(task.batch, manifest.size)
+    connection.send(Ready(engine.probe().device, manifest.size, engine.infer(batch).logits))
+    while True:
+        seconds = connection.recv()
+        if seconds is None:
+            after = _peak_mib()
+            connection.send(None if before is None or after is None else after - before)
+            continue
+        took: list[float] = []
+        began = time.perf_counter()
+        while not took or time.perf_counter() - began < seconds:
+            started = time.perf_counter()
+            engine.infer(batch)
+            took.append((time.perf_counter() - started) * 1e3)
+        connection.send(np.array(took))
 
 
 def _peak_mib() -> float | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,6 +114,33 @@ def test_a_process_that_dies_is_a_reason_not_a_hang(model: tuple[Path, Manifest]
         process._process.join()
         with pytest.raises(EngineError, match="ended with code -9"):
             process.run(0.01)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_children_of_a_parent_that_was_killed_leave_without_a_word(model: tuple[Path, Manifest]) -> None:
+    program = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from stream_guard.bench.engine_process import EngineProcess, Task\n"
+        "if __name__ == '__main__':\n"
+        f"    task = Task('onnxruntime', 'fp32', 1, Path({str(model[0])!r}), threads=1)\n"
+        "    with EngineProcess.running(task) as one:\n"
+        "        one.ready()\n"
+        "        one._connection.send(0.5)\n"
+        "        print('asked', flush=True)\n"
+        "        time.sleep(120)\n"
+    )
+    script = model[0].with_name("parent.py")
+    script.write_text(program)
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "asked\n"
+    parent.kill()
+    # The child holds the same pipes: they end when it does.
+    out, err = parent.communicate(timeout=120)
+    assert (out, err) == ("", "")
 
 
 def test_more_pictures_begin_with_the_same_ones() -> None:
