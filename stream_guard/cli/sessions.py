@@ -224,12 +224,12 @@ def _events(replay: Replay) -> Table:
         elif isinstance(message, Session):
             reason = f" ({message.reason})" if message.reason else ""
             # What comes from outside is text, whatever marks it holds.
-            shown = Text(f"{message.state}: {message.kind} {message.label}{reason}")
+            shown = Text(_printable(f"{message.state}: {message.kind} {message.label}{reason}"))
             table.add_row(_clock(line), "", shown)
         elif isinstance(message, Engine):
-            table.add_row(_clock(line), "", Text(f"engine: {message.engine} on {message.device}"))
+            table.add_row(_clock(line), "", Text(_printable(f"engine: {message.engine} on {message.device}")))
         elif line.evidence is not None:
-            table.add_row(_clock(line), "", Text(f"picture kept: {line.evidence}"))
+            table.add_row(_clock(line), "", Text(_printable(f"picture kept: {line.evidence}")))
     return table
 
 
@@ -239,7 +239,12 @@ def _about(kept: Kept, replay: Replay) -> str:
     how = "whole" if replay.ended else "without an end: the server was stopped, or is still at it"
     gaps = f", {replay.torn} torn" if replay.torn else ""
     gaps += f", {replay.missing} missing" if replay.missing else ""
-    return f"{model}{replay.lines} lines{gaps}, {how}; in {kept.path}"
+    return f"{_printable(model)}{replay.lines} lines{gaps}, {how}; in {kept.path}"
+
+
+def _printable(text: str) -> str:
+    """Return it without what a terminal obeys: a journal may have been written by anybody."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _clock(line: Line) -> str:
@@ -247,7 +252,7 @@ def _clock(line: Line) -> str:
 
     try:
         return f"{datetime.fromisoformat(line.at).astimezone():%H:%M:%S}"
-    except ValueError:
+    except (ValueError, OverflowError):  # none, or one that another time zone puts before the year 1
         return ""
 
 

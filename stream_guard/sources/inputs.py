@@ -62,7 +62,7 @@ def blot(url: str) -> str:
         app, slash, _ = path.strip("/").partition("/")
         path = f"/{app}/***" if slash else path
     query = "***" if parts.query else ""
-    return urlunsplit((parts.scheme, _host(parts), path, query, ""))
+    return _printable(urlunsplit((parts.scheme, _host(parts), path, query, "")))
 
 
 def file_input(path: str, *, realtime: bool = False) -> Input:
@@ -77,8 +77,7 @@ def file_input(path: str, *, realtime: bool = False) -> Input:
     # "file:" keeps FFmpeg from reading a protocol out of the name; the whitelist keeps a playlist from
     # fetching what it names.
     options = {"protocol_whitelist": "file"}
-    name = "".join(letter if letter.isprintable() else "?" for letter in Path(path).name or path)
-    return Input(f"file:{path}", "file", name, options=options, live=realtime)
+    return Input(f"file:{path}", "file", _printable(Path(path).name or path), options=options, live=realtime)
 
 
 def network_input(url: str) -> Input:
@@ -177,6 +176,11 @@ def _device(url: str, known: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     if "size" in given and not re.fullmatch(r"\d+x\d+", given["size"]):
         raise ConfigError(f"{scheme}: size is WIDTHxHEIGHT, such as 1280x720")
     return unquote(which), {known[name]: value for name, value in given.items()}
+
+
+def _printable(text: str) -> str:
+    """Return it without line breaks, what terminals obey, and half letters, which cannot even be printed."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _host(parts: SplitResult) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -48,11 +48,12 @@ def open_source(
     """
     # One letter is a drive: C:\clip.mp4. What exists is a file, whatever its name looks like.
     match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", url)
-    scheme = match[1].lower() if match and not Path(url).exists() else "file"
+    scheme = match[1].lower() if match and not os.path.exists(url) else "file"
     if match and scheme != "file":
         url = scheme + url[len(scheme) :]
         try:
             urlsplit(url)
+            url.encode()  # half letters, as in names of files that are no text
         except ValueError:
             raise ConfigError(f"{scheme}: is followed by no address that can be read") from None
     if scheme == "pattern":
