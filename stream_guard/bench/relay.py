@@ -84,6 +84,13 @@ class Relay:
             self._far.close()
         self._far = far
 
+    @property
+    def far_address(self) -> Address:
+        """The address that the answerer sees."""
+        if self._far is None:
+            raise RuntimeError("open the relay first")
+        return cast("Address", self._far.get_extra_info("sockname")[:2])
+
     def become(self, impairment: Impairment) -> None:
         """Be another network from now on; what is on its way arrives as it would have."""
         self._there.become(impairment)

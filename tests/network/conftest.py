@@ -21,15 +21,28 @@ from stream_guard.sources.webrtc import WebRtcSource
 from stream_guard.testing.peers import WhipSender, serving
 from tests.loopback.conftest import nothing_left
 
-__all__ = ["Call", "called", "nothing_left", "stripes"]
+__all__ = ["Call", "called", "fading", "nothing_left", "strangeness"]
 
-_NOISE = np.random.default_rng(1).integers(0, 255, (24, 32), np.uint8)
+_GRAIN = np.random.default_rng(1).integers(0, 255, (2, 60, 80, 1), np.uint8)
+_FADE_S = 8.0
+_STEPS = 64
 
 
-def stripes(at_s: float) -> NDArray[np.uint8]:
-    """Return a picture that is unlike the one before it, so that a wrong reference would show."""
-    moved = np.roll(_NOISE, round(at_s * 30), axis=1)
-    return np.repeat(np.kron(moved, np.ones((10, 10), np.uint8))[..., None], 3, axis=2)
+def fading(at_s: float) -> NDArray[np.uint8]:
+    """Return a picture of a film without a cut that becomes another one: uint8, shape (240, 320, 3).
+
+    No encoder makes a key frame of it by itself, and what is predicted from long ago is plainly wrong.
+    """
+    share = abs(at_s / _FADE_S % 2 - 1)
+    grey = np.round(_GRAIN[0] * share + _GRAIN[1] * (1 - share)).astype(np.uint8)
+    return np.tile(grey.repeat(4, axis=0).repeat(4, axis=1), 3)
+
+
+def strangeness(rgb: NDArray[np.uint8]) -> float:
+    """Return how far a picture is from all of the film: the least mean absolute difference, 0 to 255."""
+    grey = rgb[..., 1].astype(np.int16)
+    steps = (fading(_FADE_S * step / _STEPS)[..., 0] for step in range(_STEPS + 1))
+    return min(float(np.abs(step - grey).mean()) for step in steps)
 
 
 class Call:
@@ -79,7 +92,7 @@ async def called(impairment: Impairment | None = None, **options: Any) -> AsyncI
 
     endpoint = WhipEndpoint(start, loopback_only=True)
     relay = Relay(impairment or Impairment())
-    draw = options.pop("draw", stripes)
+    draw = options.pop("draw", fading)
     try:
         async with serving(Starlette(routes=endpoint.routes)) as url:
             async with WhipSender(

@@ -17,7 +17,7 @@ from stream_guard.sources.base import Source
 from stream_guard.sources.ice import IceSettings, why_no_relay
 from stream_guard.sources.webrtc import WebRtcSource
 from stream_guard.testing.peers import WhipSender, serving
-from tests.network.conftest import stripes
+from tests.network.conftest import fading
 from tests.network.turn_server import TurnServer, turn_server
 
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(60), pytest.mark.usefixtures("nothing_left")]
@@ -45,7 +45,7 @@ async def test_a_call_comes_through_the_turn_server_alone(tmp_path: Path, caplog
     async with turn_server(tmp_path) as server:
         endpoint = Endpoint(settings(server))
         async with serving(Starlette(routes=endpoint.whip.routes)) as url:
-            async with WhipSender(f"{url}/whip", stripes, fps=15, kbps=600) as sender:
+            async with WhipSender(f"{url}/whip", fading, fps=15, kbps=600) as sender:
                 source = await asyncio.wait_for(endpoint.sources.get(), 5)
                 for _ in range(10):
                     await asyncio.wait_for(source.recv(), 20)
@@ -75,14 +75,14 @@ async def test_wrong_credentials_are_said_to_be_wrong(
         endpoint = Endpoint(ice)
         async with serving(Starlette(routes=endpoint.whip.routes)) as url:
             with pytest.raises(SignallingError, match=said) as refused:
-                async with WhipSender(f"{url}/whip", stripes):
+                async with WhipSender(f"{url}/whip", fading):
                     pass
             assert refused.value.status == 503
             assert not endpoint.whip.sessions
             # Where media may come directly as well, it does, and the log says why it does not come otherwise.
             open_endpoint = Endpoint(replace(ice, relay_only=False))
             async with serving(Starlette(routes=open_endpoint.whip.routes)) as other:
-                async with WhipSender(f"{other}/whip", stripes, fps=15, kbps=600):
+                async with WhipSender(f"{other}/whip", fading, fps=15, kbps=600):
                     source = await asyncio.wait_for(open_endpoint.sources.get(), 5)
                     await asyncio.wait_for(source.recv(), 20)
                 await open_endpoint.whip.close()
