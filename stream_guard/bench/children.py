@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 from stream_guard.errors import StreamGuardError
 
-__all__ = ["ask", "line", "running"]
+__all__ = ["ask", "line", "main", "running", "tell"]
 
 _START_LIMIT_S = 120.0
 _END_LIMIT_S = 60.0
@@ -68,3 +68,19 @@ async def line(
     if fact["event"] != event:
         raise StreamGuardError(f"a process of the benchmark said {fact['event']!r} and not {event!r}")
     return fact
+
+
+def tell(**fact: object) -> None:
+    """In such a process: say something; ``event`` names it."""
+    sys.stdout.write(json.dumps(fact) + "\n")
+    sys.stdout.flush()
+
+
+def main(work: Coroutine[Any, Any, None], name: str) -> None:
+    """Be such a process: do the work, and say in one line why where it fails."""
+    try:
+        asyncio.run(work)
+    except StreamGuardError as error:
+        sys.exit(f"the {name} failed: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -25,6 +26,9 @@ _KEY_FRAMES_EVERY_S = 2.0
 """In what is encoded beforehand: nobody can ask it for a key frame."""
 
 
+_MOST_FACES = 25
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What is played.
@@ -32,13 +36,15 @@ class Shape:
     Attributes:
         width, height: in pixels, even.
         fps: pictures a second.
-        faces: callers in the grid; a square number.
+        faces: callers in the grid.
+        rows: of the grid, which has as many columns; 0 takes the smallest that holds all callers.
     """
 
     width: int = 1280
     height: int = 720
     fps: int = 30
     faces: int = 1
+    rows: int = 0
 
     def __post_init__(self) -> None:
         """Check.
@@ -48,9 +54,16 @@ class Shape:
         """
         if self.width % 2 or self.height % 2:
             raise ConfigError(f"{self.width}x{self.height}: video codecs need even sizes")
-        if round(self.faces**0.5) ** 2 != self.faces or self.faces < 1:
-            raise ConfigError(f"{self.faces} faces make no square grid; take 1, 4, 9, 16 or 25")
+        if not 1 <= self.faces <= _MOST_FACES:
+            raise ConfigError(f"{self.faces} faces cannot be shown; take 1 to {_MOST_FACES}")
+        if self.rows and self.rows**2 < self.faces:
+            raise ConfigError(f"{self.faces} faces do not fit into a grid of {self.rows} rows and columns")
         mark.check_size(self.width, self.height)
+
+    @property
+    def grid(self) -> int:
+        """Rows and columns that the callers are placed in."""
+        return self.rows or ceil(self.faces**0.5)
 
 
 def make(path: Path, shape: Shape, *, seconds: float, tick: Callable[[], None] = lambda: None) -> None:
@@ -66,8 +79,7 @@ def make(path: Path, shape: Shape, *, seconds: float, tick: Callable[[], None] =
     """
     from stream_guard.testing.caller import Caller
 
-    rows = round(shape.faces**0.5)
-    caller = Caller(width=shape.width // rows, height=shape.height // rows)
+    caller = Caller(width=shape.width // shape.grid, height=shape.height // shape.grid)
     count = round(seconds * shape.fps)
     with av.open(str(path), "w") as out:
         stream = out.add_stream("h264", rate=shape.fps)
@@ -76,7 +88,7 @@ def make(path: Path, shape: Shape, *, seconds: float, tick: Callable[[], None] =
         picture = np.zeros((shape.height, shape.width, 3), np.uint8)
         for number in range(count):
             at_s = min(number, count - number) / shape.fps
-            _tile(picture, [caller.frame(at_s + 1.7 * tile) for tile in range(shape.faces)], rows)
+            _tile(picture, [caller.frame(at_s + 1.7 * tile) for tile in range(shape.faces)], shape.grid)
             out.mux(stream.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
             tick()
         out.mux(stream.encode(None))

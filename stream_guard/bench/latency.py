@@ -9,7 +9,7 @@ they are the whole of it, because each begins where the one before ended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from stream_guard.bench.mark import MODULUS
 from stream_guard.bench.record import Record, ScoredFrame, Sent, Session
 from stream_guard.clock import ms
 
-__all__ = ["STAGES", "Flight", "figures", "flights", "percentiles", "within"]
+__all__ = ["STAGES", "Flight", "figures", "flights", "percentiles", "rates", "scored", "within"]
 
 STAGES = (
     "encode and send",
@@ -60,6 +60,11 @@ class Flight:
 def within(record: Record, session: Session) -> list[Sent]:
     """Return the pictures that count: those captured after the warm-up and before the end."""
     return [one for one in session.sent if record.began_ns <= one.captured_ns < record.ended_ns]
+
+
+def scored(record: Record, session: Session) -> list[ScoredFrame]:
+    """Return the frames that were scored in the time that counts."""
+    return [frame for frame in session.scored if record.began_ns <= frame.arrived_ns < record.ended_ns]
 
 
 def flights(record: Record, session: Session) -> list[Flight]:
@@ -124,8 +129,26 @@ def percentiles(values: Sequence[float] | NDArray[np.float64]) -> dict[str, floa
     }
 
 
-def figures(record: Record) -> dict[str, object]:
+def rates(frames: Iterable[ScoredFrame], *, faces: int, seconds: float) -> list[float]:
+    """Return scores a second of each face, the one that fared best first.
+
+    Args:
+        frames: that were scored.
+        faces: that were to be seen. One that was never scored had none; one that was lost and came back as another
+            counts with its longer part.
+        seconds: in which they were scored.
+    """
+    counts = Counter(face for frame in frames for face in frame.faces)
+    seen = [round(count / seconds, 2) for _, count in counts.most_common(faces)]
+    return seen + [0.0] * (faces - len(seen))
+
+
+def figures(record: Record, *, faces: int) -> dict[str, object]:
     """Return what a run of one session says.
+
+    Args:
+        record: of the run.
+        faces: that were to be seen.
 
     Returns:
         Plain data for JSON: ``glass_to_score_ms``, ``stages_ms``, ``frames``, ``server``, ``sender``.
@@ -134,13 +157,14 @@ def figures(record: Record) -> dict[str, object]:
     flown = flights(record, session)
     sent = within(record, session)
     numbers = {one.number % MODULUS for one in sent}
-    scored = [frame for frame in session.scored if frame.number in numbers]
+    frames = [frame for frame in session.scored if frame.number in numbers]
     dropped: Counter[str] = Counter()
     for at_ns, cause, count in session.dropped:
         if record.began_ns <= at_ns < record.ended_ns:
             dropped[cause] += count
     decoded = sum(one.number in numbers for one in record.decoded)
-    faces = sum(frame.faces for frame in scored)
+    by_face = rates(frames, faces=faces, seconds=record.seconds)
+    scores = sum(len(frame.faces) for frame in frames)
     return {
         "engine": record.engine,
         "model": record.model,
@@ -154,14 +178,19 @@ def figures(record: Record) -> dict[str, object]:
             "not decoded": len(sent) - decoded,
             "admitted": sum(record.began_ns <= at_ns < record.ended_ns for at_ns in session.admitted_ns),
             "dropped": dict(dropped),
-            "scored": len(scored),
+            "scored": len(frames),
             "told": len(flown),
             "unreadable": sum(one.number is None for one in record.decoded),
         },
-        "faces": {"scores": faces, "scores_a_second": round(faces / record.seconds, 2)},
+        "faces": {
+            "scores": scores,
+            "scores_a_second": round(scores / record.seconds, 2),
+            "by_face": by_face,
+            "worst_face": min(by_face),
+        },
         "server": {
             "cpu_ms_a_frame_sent": round(record.server.cpu_s * 1000 / max(1, len(sent)), 2),
-            "cpu_ms_a_frame_scored": round(record.server.cpu_s * 1000 / max(1, len(scored)), 2),
+            "cpu_ms_a_frame_scored": round(record.server.cpu_s * 1000 / max(1, len(frames)), 2),
             "cores": round(record.server.cpu_s / record.seconds, 3),
             "memory_mib": round(record.server.memory_mib),
             "threads": record.server.threads,

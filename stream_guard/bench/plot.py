@@ -1,4 +1,4 @@
-"""Pictures of results: where a frame's time goes, and how latency grows with the load."""
+"""Pictures of results: where a frame's time goes, and how latency and processor time grow with the load."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from stream_guard.bench.latency import STAGES, Flight
 from stream_guard.clock import NS_PER_S, ms
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_latency", "draw_load"]
+__all__ = ["draw_growth", "draw_latency", "draw_load"]
 
 _DPI = 120
 
@@ -75,6 +76,43 @@ def draw_load(path: Path, steps: Sequence[Mapping[str, Any]], bound: Mapping[str
     cores.set(xlabel="sessions", ylabel="cores", ylim=(0, None))
     cores.legend()
     figure.savefig(path, dpi=_DPI)
+
+
+def draw_growth(path: Path, series: Mapping[str, Any]) -> None:
+    """Draw processor time and latency over the number of faces, and over that of sessions.
+
+    The dashed lines go on as the first step begins: what lies on or below them grows at most linearly.
+
+    Args:
+        path: ``.png``, ``.svg`` or ``.pdf``.
+        series: ``faces`` and ``sessions``, each with ``steps``, ``cores`` and ``p50_ms`` as
+            ``stream-guard bench growth`` writes them.
+    """
+    figure = _figure(9, 6.2)
+    for row, (what, told) in zip(figure.subplots(len(series), 2, squeeze=False), series.items(), strict=True):
+        steps = list(told["steps"].values())
+        counts = [one["count"] for one in steps]
+        cores = [one["cores"] for one in steps]
+        row[0].plot(counts, cores, "o-", label="server")
+        _straight(row[0], counts, cores, told["cores"])
+        row[0].set(ylabel="cores")
+        for name in ("p50", "p95"):
+            row[1].plot(counts, [one["glass_to_score_ms"].get(name) for one in steps], "o-", label=name)
+        median = [one["glass_to_score_ms"].get("p50", 0.0) for one in steps]
+        _straight(row[1], counts, median, told["p50_ms"])
+        row[1].set(ylabel="glass to score (ms)")
+        for axes in row:
+            axes.set(xlabel=what, ylim=(0, None), xticks=counts)
+            axes.legend(frameon=False)
+    figure.savefig(path, dpi=_DPI)
+
+
+def _straight(axes: Axes, counts: Sequence[int], values: Sequence[float], growth: Mapping[str, Any]) -> None:
+    """Draw how it would grow if every further one cost what the first did."""
+    line = [values[0] + growth["first"] * (count - counts[0]) for count in counts]
+    ratio = growth["last_over_first"]
+    told = "" if ratio is None else f"; the last step costs {ratio:.2f} of the first"
+    axes.plot(counts, line, "--", color="0.6", linewidth=1, label=f"linear{told}")
 
 
 def _figure(width: float, height: float) -> Figure:

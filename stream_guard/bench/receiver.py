@@ -24,14 +24,14 @@ from av import VideoFrame
 
 from stream_guard.app import Service
 from stream_guard.bench import mark
+from stream_guard.bench.children import main, tell
 from stream_guard.bench.record import Decoded, ScoredFrame
 from stream_guard.budget.plan import DropCause
 from stream_guard.clock import MonotonicClock
 from stream_guard.config import Config
-from stream_guard.errors import StreamGuardError
 from stream_guard.pipeline.observers import Observer, Scored, SessionInfo, Stage
 
-__all__ = ["main"]
+__all__: list[str] = []
 
 _CLOCK = MonotonicClock()
 
@@ -47,7 +47,7 @@ class _Notebook(Observer):
 
     def frame_dropped(self, session: SessionInfo, cause: DropCause, count: int = 1) -> None:
         self.dropped[session.id].append((_CLOCK.now_ns(), cause.value, count))
-        if cause is DropCause.EXPIRED:
+        if cause in (DropCause.EXPIRED, DropCause.YIELDED):
             self._now[session.id].clear()
             self.admitted[session.id].pop()  # its turn came, and then it was refused
 
@@ -63,7 +63,7 @@ class _Notebook(Observer):
                 mark.read(scored.frame.rgb()[:, :, 1]),
                 scored.frame.arrived_ns,
                 scored.scored_ns,
-                sum(face.frame_score is not None for face in scored.update.faces),
+                [face.id for face in scored.update.faces if face.frame_score is not None],
                 self._now.pop(session.id, {}),
             )
         )
@@ -104,9 +104,9 @@ async def _receive(settings: dict[str, Any], *, detail: bool) -> None:
     if detail:
         tap.listen()
     async with Service(Config.make(port=0, **settings), observers=[notebook]) as service:
-        _tell(event="listening", url=service.url, engine=service.hello.engine, model=service.hello.model.version)
+        tell(event="listening", url=service.url, engine=service.hello.engine, model=service.hello.model.version)
         await asyncio.to_thread(sys.stdin.read)
-        _tell(
+        tell(
             event="received",
             scored={session: [asdict(one) for one in frames] for session, frames in notebook.scored.items()},
             admitted=notebook.admitted,
@@ -116,20 +116,5 @@ async def _receive(settings: dict[str, Any], *, detail: bool) -> None:
         )
 
 
-def main() -> None:
-    """Serve until standard input ends."""
-    try:
-        asyncio.run(_receive(json.loads(sys.argv[1]), detail="--detail" in sys.argv[2:]))
-    except StreamGuardError as error:
-        sys.exit(f"the server failed: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _tell(**fact: object) -> None:
-    sys.stdout.write(json.dumps(fact) + "\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    main(_receive(json.loads(sys.argv[1]), detail="--detail" in sys.argv[2:]), "server")

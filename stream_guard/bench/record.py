@@ -36,7 +36,7 @@ class ScoredFrame:
         number: read off it; None where it could not be.
         arrived_ns: when it had been decoded and reached the pipeline.
         scored_ns: when its scores stood.
-        faces: that were scored on it.
+        faces: the numbers of those that were scored on it.
         stages: nanoseconds by stage.
     """
 
@@ -44,7 +44,7 @@ class ScoredFrame:
     number: int | None
     arrived_ns: int
     scored_ns: int
-    faces: int
+    faces: list[int]
     stages: dict[str, int] = field(default_factory=dict)
 
 

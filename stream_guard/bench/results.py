@@ -16,6 +16,14 @@ from stream_guard.inference.environment import Environment, describe
 __all__ = ["Difference", "compare", "kind_of_machine", "load", "result", "save"]
 
 
+_NOTABLE = 0.1
+
+_MORE_IS_BETTER = re.compile(
+    r"(held|scores(_a_second)?\w*|frames\.(decoded|admitted|scored|told)|efficiency|with_finder|worst_face|share_scored)$"
+)
+_NEITHER = re.compile(r"^(seconds|frames\.sent|sender)|sender_cores$|\.(share|count|sessions)$|^others\.")
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One figure, then and now.
@@ -33,6 +41,13 @@ class Difference:
     def ratio(self) -> float | None:
         """Now over before; None where that was nothing."""
         return self.now / self.before if self.before else None
+
+    @property
+    def worse(self) -> bool:
+        """Whether it has become worse by more than a tenth. Of most figures less is better."""
+        if self.ratio is None or _NEITHER.search(self.name):
+            return False
+        return self.ratio < 1 - _NOTABLE if _MORE_IS_BETTER.search(self.name) else self.ratio > 1 + _NOTABLE
 
 
 def result(kind: str, settings: Mapping[str, object], figures: Mapping[str, object]) -> dict[str, object]:

@@ -3,7 +3,8 @@
 Plays a clip in real time to one or more WHIP sessions, numbers every picture, and keeps when each was captured
 (handed to the encoder, its number drawn in) and when its last packet was sent. Times are monotonic nanoseconds,
 which all processes of a machine share. Speaks JSON lines: one for each session that stands, and at the end one with
-all pictures. It ends when standard input does.
+all pictures. It ends when standard input does. With ``--wait`` it is ready before its server is: it says so, and
+begins as soon as somebody listens there.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from aiortc.rtp import is_rtcp
 from av import Packet, VideoFrame
 
 from stream_guard.bench import clip
+from stream_guard.bench.children import main, tell
+from stream_guard.bench.listening import listening
 from stream_guard.bench.record import Sent
 from stream_guard.bench.relay import Impairment, Relay
 from stream_guard.clock import MonotonicClock
-from stream_guard.errors import StreamGuardError
 from stream_guard.testing.peers import WhipSender
 
-__all__ = ["Plan", "main"]
+__all__ = ["Plan"]
 
 Picture: TypeAlias = "VideoFrame | Packet[Any]"
 HandOut = Callable[[int], tuple[Picture, int]]
@@ -204,8 +206,11 @@ class _Session:
             self._times[int.from_bytes(data[4:8], "big")] = _CLOCK.now_ns()
 
 
-async def _send(url: str, path: Path, plan: Plan) -> None:
+async def _send(url: str, path: Path, plan: Plan, *, wait: bool) -> None:
     encoded = clip.saved(path) if plan.encoded else []
+    if wait:
+        tell(event="waiting")
+        await listening(url)
     sessions: dict[str, _Session] = {}
     async with AsyncExitStack() as stack:
         for _ in range(plan.sessions):
@@ -214,28 +219,13 @@ async def _send(url: str, path: Path, plan: Plan) -> None:
             session = _Session(url, plan, hand_out)
             name = await session.open(stack)
             sessions[name] = session
-            _tell(event="session", session=name, at_ns=_CLOCK.now_ns())
+            tell(event="session", session=name, at_ns=_CLOCK.now_ns())
         await asyncio.to_thread(sys.stdin.read)
         # Before the goodbyes: what is captured from now on nobody waits for.
         rows = {name: [asdict(one) for one in session.sent()] for name, session in sessions.items()}
-    _tell(event="sent", sessions=rows)
-
-
-def main() -> None:
-    """Send until standard input ends."""
-    url, path, plan = sys.argv[1:4]
-    try:
-        asyncio.run(_send(url, Path(path), Plan.from_json(plan)))
-    except StreamGuardError as error:
-        sys.exit(f"the sender failed: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _tell(**fact: object) -> None:
-    sys.stdout.write(json.dumps(fact) + "\n")
-    sys.stdout.flush()
+    tell(event="sent", sessions=rows)
 
 
 if __name__ == "__main__":
-    main()
+    _url, _path, _plan, *_options = sys.argv[1:]
+    main(_send(_url, Path(_path), Plan.from_json(_plan), wait="--wait" in _options), "sender")

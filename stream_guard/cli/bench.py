@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stream_guard.cli.bench_growth import growth
 from stream_guard.cli.bench_latency import latency
 from stream_guard.cli.bench_load import load
+from stream_guard.cli.bench_start import start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,8 @@ def _root() -> None:
 
 app.command()(latency)
 app.command()(load)
+app.command()(growth)
+app.command()(start)
 
 
 @app.command()

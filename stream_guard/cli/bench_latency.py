@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_guard.cli import bench_options as options
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -19,27 +21,25 @@ __all__ = ["latency"]
 
 
 def latency(
-    clip: Annotated[
-        Path | None, typer.Argument(help="What is played, over and over; made on the spot if left out.")
-    ] = None,
+    clip: options.Clip = None,
     seconds: Annotated[float, typer.Option(min=1, help="How long frames count.")] = 20.0,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds before, which do not.")] = 3.0,
-    codec: Annotated[str, typer.Option(help="VP8 or H264.")] = "VP8",
-    size: Annotated[str, typer.Option(help="Width and height.")] = "1280x720",
-    fps: Annotated[int, typer.Option(min=1, max=120)] = 30,
-    kbps: Annotated[int, typer.Option(min=30, help="Kilobits a second.")] = 2500,
+    codec: options.Codec = "VP8",
+    size: options.Size = "1280x720",
+    fps: options.Fps = 30,
+    kbps: options.Kbps = 2500,
     loss: Annotated[float, typer.Option(min=0, max=90, help="Percent of the media's packets.")] = 0.0,
     delay: Annotated[float, typer.Option(min=0, help="Of the network, one way, in milliseconds.")] = 0.0,
     jitter: Annotated[
         float, typer.Option(min=0, help="Added to it, evenly from 0 to this, in milliseconds.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of losses and jitter.")] = 1,
-    faces: Annotated[int, typer.Option(help="Callers in a grid: 1, 4, 9, 16 or 25.")] = 1,
-    engine: Annotated[str, typer.Option(help="See `stream-guard engines list`.")] = "auto",
+    faces: options.Faces = 1,
+    engine: options.Engine = "auto",
     floor: Annotated[bool, typer.Option(help="Measure the parts alone, too.")] = True,
-    json: Annotated[Path | None, typer.Option(help="Write the figures, with the machine's record.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw them: .png, .svg or .pdf.")] = None,
-    compare: Annotated[Path | None, typer.Option(help="An earlier --json, to show what has changed.")] = None,
+    json: options.Json = None,
+    plot: options.Plot = None,
+    compare: options.Compare = None,
 ) -> None:
     """Play a clip over real WebRTC into a server and measure each frame from capture to score.
 
@@ -81,6 +81,7 @@ def _measure(
 
     from stream_guard.bench import latency, results
     from stream_guard.bench.plot import draw_latency
+    from stream_guard.cli.bench_result import conclude
 
     console = Console()
     settings = {**asdict(plan), "clip": clip.name if clip else "made", "wanted": engine, "seconds": seconds}
@@ -88,12 +89,9 @@ def _measure(
     record, figures = _run(console, clip, plan, engine, seconds, warm_up, floor=floor)
     contents = results.result("latency", settings, figures)
     console.print(_stage_table(figures), _facts_table(figures))
-    if earlier is not None:
-        console.print(difference_table(results.compare(earlier, contents)))
-    if json is not None:
-        results.save(json, contents)
     if plot is not None:
         draw_latency(plot, latency.flights(record, next(iter(record.sessions.values()))), figures)
+    conclude(console, contents, json=json, earlier=earlier)
 
 
 def _run(
@@ -122,7 +120,7 @@ def _run(
                 tick=lambda passed: progress.update(task, completed=passed),
             )
         )
-        figures: dict[str, Any] = latency.figures(record)
+        figures: dict[str, Any] = latency.figures(record, faces=plan.shape.faces)
         if floor:
             progress.update(task, description="the parts alone", total=None)
             alone = parts_alone.parts(path, plan.shape, codec=plan.codec, kbps=plan.kbps, engine=record.engine)
@@ -159,7 +157,11 @@ def _facts_table(figures: Mapping[str, Any]) -> Table:
         f"{frames['sent']} sent, {frames['decoded']} decoded, {frames['admitted']} admitted, "
         f"{frames['scored']} scored; dropped: {dropped}; not decoded: {frames['not decoded']}",
     )
-    table.add_row("scores a second", f"{figures['faces']['scores_a_second']} of all faces together")
+    faces = figures["faces"]
+    told = f"{faces['scores_a_second']}"
+    if len(faces["by_face"]) > 1:
+        told = f"{faces['worst_face']} of the face that fared worst, {told} of all {len(faces['by_face'])} together"
+    table.add_row("scores a second", told)
     table.add_row(
         "server",
         f"{server['cpu_ms_a_frame_scored']} ms of processor time a scored frame, {server['cores']:.0%} of a core, "
@@ -172,17 +174,4 @@ def _facts_table(figures: Mapping[str, Any]) -> Table:
         table.add_row(
             "efficiency", f"{figures['efficiency']} (with the face finder's searches {figures['with_finder']})"
         )
-    return table
-
-
-def difference_table(differences: list[Any]) -> Table:
-    """Return a table of what has changed, then and now."""
-    from rich.table import Table
-
-    table = Table("figure", "before", "now", "ratio", box=None, header_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for one in differences:
-        ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
-        table.add_row(one.name, f"{one.before:g}", f"{one.now:g}", ratio)
     return table

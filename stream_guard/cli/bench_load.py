@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_guard.cli import bench_options as options
+
 if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
@@ -19,26 +21,24 @@ __all__ = ["load"]
 
 
 def load(
-    clip: Annotated[
-        Path | None, typer.Argument(help="What each session plays; made on the spot if left out.")
-    ] = None,
+    clip: options.Clip = None,
     p95: Annotated[float, typer.Option(min=1, help="Glass to score that must hold, in milliseconds.")] = 150.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Scores a second and face that must hold.")] = 10.0,
     most: Annotated[int, typer.Option(min=1, max=64, help="Sessions at most.")] = 16,
     seconds: Annotated[float, typer.Option(min=1, help="How long each number of sessions is watched.")] = 10.0,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds before, which do not count.")] = 4.0,
-    codec: Annotated[str, typer.Option(help="VP8 or H264.")] = "VP8",
-    size: Annotated[str, typer.Option(help="Width and height.")] = "1280x720",
-    fps: Annotated[int, typer.Option(min=1, max=120)] = 30,
-    kbps: Annotated[int, typer.Option(min=30, help="Kilobits a second and session.")] = 2500,
-    faces: Annotated[int, typer.Option(help="Callers in each session's grid: 1, 4, 9, 16 or 25.")] = 1,
-    engine: Annotated[str, typer.Option(help="See `stream-guard engines list`.")] = "auto",
+    codec: options.Codec = "VP8",
+    size: options.Size = "1280x720",
+    fps: options.Fps = 30,
+    kbps: options.Kbps = 2500,
+    faces: options.Faces = 1,
+    engine: options.Engine = "auto",
     crowd: Annotated[
         int, typer.Option(min=0, help="Slow, stalled and vanishing clients of each kind beside one session.")
     ] = 4,
-    json: Annotated[Path | None, typer.Option(help="Write the figures, with the machine's record.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw them: .png, .svg or .pdf.")] = None,
-    compare: Annotated[Path | None, typer.Option(help="An earlier --json, to show what has changed.")] = None,
+    json: options.Json = None,
+    plot: options.Plot = None,
+    compare: options.Compare = None,
 ) -> None:
     """Add calls until the bound breaks: glass to score too late, or faces scored too rarely.
 
@@ -75,7 +75,7 @@ def _measure(
 
     from stream_guard.bench import results
     from stream_guard.bench.plot import draw_load
-    from stream_guard.cli.bench_latency import difference_table
+    from stream_guard.cli.bench_result import conclude
     from stream_guard.cli.progress import second_progress
 
     console = Console()
@@ -94,12 +94,9 @@ def _measure(
         f"[bold]{held}[/] sessions hold (p95 of {bound.p95_ms:g} ms, {bound.rate:g} scores a second and face)"
         + ("; more were not tried" if held == most else "")
     )
-    if earlier is not None:
-        console.print(difference_table(results.compare(earlier, contents)))
-    if json is not None:
-        results.save(json, contents)
     if plot is not None:
         draw_load(plot, steps, asdict(bound))
+    conclude(console, contents, json=json, earlier=earlier)
 
 
 def _run(
@@ -116,19 +113,14 @@ def _run(
     """Encode, climb, and then one session once more beside clients that misbehave."""
     import asyncio
 
-    from stream_guard.bench.clip import encode, save
     from stream_guard.bench.crowd import crowd as clients
     from stream_guard.bench.load import climb, step
     from stream_guard.bench.run import play
-    from stream_guard.cli.bench_clip import prepared
+    from stream_guard.cli.bench_clip import encoded
 
     seconds, warm_up = times
-    path = prepared(clip, folder, plan.shape, progress)
-    packets = folder / "packets"
-    task = progress.add_task("encoding", total=None)
-    count = 10 * plan.shape.fps
-    save(packets, encode(path, plan.shape, codec=plan.codec, kbps=plan.kbps, count=count))
-    progress.update(task, description="1 session", total=seconds + warm_up)
+    packets = encoded(clip, folder, plan, progress)
+    task = progress.add_task("1 session", total=seconds + warm_up)
 
     def tick(passed: float) -> None:
         progress.update(task, completed=passed)

@@ -107,7 +107,9 @@ def test_the_command_writes_figures_and_a_picture(call: Path, tmp_path: Path) ->
         (["latency", "nothing.mp4"], "there is no file"),
         (["latency", "--size", "64x48"], "too small"),
         (["latency", "--codec", "AV1"], "VP8 or H264"),
-        (["load", "--faces", "3"], "no square grid"),
+        (["load", "--faces", "26"], "take 1 to 25"),
+        (["growth", "--size", "64x48"], "too small"),
+        (["start", "--codec", "AV1"], "VP8 or H264"),
     ],
 )
 def test_what_cannot_be_played_is_one_line(arguments: list[str], says: str) -> None:

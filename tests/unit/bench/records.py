@@ -32,7 +32,7 @@ def record(*, frames: int = 20, superseded: frozenset[int] = frozenset(), loop: 
             dropped.append((at + 21 * MS, "superseded", 1))
             continue
         stages = {"wait": 2 * MS, "convert": MS, "track": 20 * MS, "align": MS, "infer": 10 * MS, "total": 40 * MS}
-        scored.append(ScoredFrame(count, number, at + 21 * MS, at + 61 * MS, 1, stages))
+        scored.append(ScoredFrame(count, number, at + 21 * MS, at + 61 * MS, [1], stages))
         told_ns[count] = at + 70 * MS
     session = Session(sent, scored, told_ns, [one.arrived_ns + 2 * MS for one in scored], dropped)
     return Record(

@@ -63,7 +63,10 @@ def test_what_is_no_video_is_said_to_be_none(tmp_path: Path) -> None:
         next(clip.pictures(tmp_path / "text.mp4", SHAPE))
 
 
-@pytest.mark.parametrize("wrong", [{"faces": 2}, {"faces": 0}, {"width": 321}, {"width": 64, "height": 48}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"faces": 26}, {"faces": 0}, {"faces": 5, "rows": 2}, {"width": 321}, {"width": 64, "height": 48}],
+)
 def test_shapes_that_cannot_be_played_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigError):
         clip.Shape(**wrong)
@@ -77,3 +80,14 @@ def test_names_of_sizes_and_codecs() -> None:
             clip.parse_size(wrong)
     with pytest.raises(ConfigError):
         clip.named_codec("AV1")
+
+
+def test_places_of_the_grid_stay_empty_where_there_is_nobody(tmp_path: Path) -> None:
+    shape = clip.Shape(width=384, height=288, fps=10, faces=2, rows=3)
+    clip.make(tmp_path / "two.mp4", shape, seconds=0.2)
+    luma = mark.luma(next(clip.pictures(tmp_path / "two.mp4", shape)))
+    assert luma[:96, :256].std() > 20
+    assert luma[:, 260:].max() < 40, "nobody in the third column"
+    assert luma[100:, :].max() < 40, "nor in the other rows"
+    assert clip.Shape(faces=2).grid == 2
+    assert clip.Shape(faces=9).grid == 3

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stream_guard.bench.latency import STAGES, figures, flights, percentiles
+from stream_guard.bench.latency import STAGES, figures, flights, percentiles, rates
+from stream_guard.bench.record import ScoredFrame
 from stream_guard.clock import NS_PER_MS as MS
 from tests.unit.bench.records import record
 
@@ -34,7 +35,7 @@ def test_a_packet_that_came_again_later_lengthens_nothing() -> None:
 
 
 def test_figures_tell_what_became_of_every_frame() -> None:
-    told: dict[str, Any] = figures(record(superseded=frozenset({5, 6})))
+    told: dict[str, Any] = figures(record(superseded=frozenset({5, 6})), faces=1)
     assert told["frames"] == {
         "sent": 20,
         "decoded": 19,
@@ -45,7 +46,7 @@ def test_figures_tell_what_became_of_every_frame() -> None:
         "told": 17,
         "unreadable": 0,
     }
-    assert told["faces"] == {"scores": 17, "scores_a_second": 8.5}
+    assert told["faces"] == {"scores": 17, "scores_a_second": 8.5, "by_face": [8.5], "worst_face": 8.5}
     assert told["server"]["cpu_ms_a_frame_sent"] == 20.0
     assert told["server"]["cores"] == 0.2
     assert told["glass_to_score_ms"] == {"p50": 70, "p90": 70, "p95": 70, "p99": 70, "max": 70}
@@ -56,7 +57,7 @@ def test_frames_of_the_warm_up_do_not_count() -> None:
     seen = record()
     seen.began_ns += 1000 * MS
     assert len(flights(seen, seen.sessions["c1"])) == 10
-    told: dict[str, Any] = figures(seen)
+    told: dict[str, Any] = figures(seen, faces=1)
     assert told["frames"]["sent"] == told["frames"]["scored"] == 10
 
 
@@ -69,6 +70,22 @@ def test_frames_whose_number_could_not_be_read_are_left_out() -> None:
     seen = record()
     seen.sessions["c1"].scored[4].number = None
     assert len(flights(seen, seen.sessions["c1"])) == 18
+
+
+def test_the_face_that_fares_worst_counts() -> None:
+    seen = record()
+    for frame in seen.sessions["c1"].scored:
+        frame.faces = [1, 2, 3] if frame.sequence % 2 else [1, 2]
+    told: dict[str, Any] = figures(seen, faces=3)
+    assert told["faces"]["by_face"] == [9.5, 9.5, 4.5]
+    assert told["faces"]["worst_face"] == 4.5
+    missed: dict[str, Any] = figures(seen, faces=4)
+    assert missed["faces"]["worst_face"] == 0, "a face that was never scored"
+
+
+def test_a_face_that_came_back_as_another_counts_with_its_longer_part() -> None:
+    frames = [ScoredFrame(count, count, 0, 0, [1, 2 if count < 6 else 3]) for count in range(10)]
+    assert rates(frames, faces=2, seconds=2.0) == [5.0, 3.0]
 
 
 def test_percentiles_are_values_that_were_measured() -> None:

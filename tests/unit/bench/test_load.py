@@ -24,6 +24,7 @@ def test_the_session_that_fares_worst_counts() -> None:
     told = step(seen, faces=1, bound=Bound())
     assert told["sessions"] == 2
     assert told["scores_a_second_and_face"] == 1.5
+    assert told["scores_a_second_by_session"] == [9.5, 1.5]
     assert told["dropped"] == {"superseded": 16}
 
 

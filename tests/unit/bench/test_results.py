@@ -33,6 +33,26 @@ def test_figures_are_compared_by_their_place() -> None:
     assert [one.ratio for one in found] == [0.5, None]
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "now", "worse"),
+    [
+        ("glass_to_score_ms.p95", 50, 56, True),
+        ("glass_to_score_ms.p95", 50, 54, False),
+        ("server.cpu_ms_a_frame_scored", 20, 30, True),
+        ("frames.not decoded", 10, 20, True),
+        ("frames.scored", 600, 500, True),
+        ("faces.worst_face", 5.0, 6.0, False),
+        ("sessions_held", 5, 4, True),
+        ("efficiency", 0.85, 0.7, True),
+        ("stages_ms.track.share", 0.2, 0.3, False),
+        ("sender.cores", 0.5, 0.9, False),
+        ("frames.dropped.superseded", 0, 9, False),
+    ],
+)
+def test_worse_is_what_the_figure_makes_it(name: str, before: float, now: float, worse: bool) -> None:
+    assert Difference(name, before, now).worse is worse
+
+
 def test_other_settings_cannot_be_compared() -> None:
     before = result("latency", SETTINGS, {"p50": 1})
     for other in (result("latency", {"seconds": 5}, {"p50": 1}), result("load", SETTINGS, {"p50": 1})):
