@@ -42,7 +42,7 @@ from stream_guard.models.calibration import Calibrator, track_settings
 from stream_guard.pipeline.face_measurer import FaceMeasurer
 from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import Fault, Observer, SessionInfo
-from stream_guard.pipeline.pipeline import Judgement, Pipeline
+from stream_guard.pipeline.pipeline import Judgement, Pipeline, Scorer
 from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.protocol.messages import (
     Challenge,
@@ -69,6 +69,7 @@ from stream_guard.server.health import health_routes
 from stream_guard.server.hub import Hub
 from stream_guard.server.listener import listen
 from stream_guard.server.moments import moment_routes
+from stream_guard.server.rehearsal import Rehearsals
 from stream_guard.server.reporter import Reporter
 from stream_guard.server.site import build_site
 from stream_guard.server.tokens import Keyring
@@ -201,7 +202,7 @@ class Runtime:
         source: Source,
         observers: Sequence[Observer] = (),
         *,
-        scorer: Session | None = None,
+        scorer: Scorer | None = None,
         every: int = 1,
         after: Pipeline | None = None,
     ) -> Pipeline:
@@ -330,10 +331,16 @@ class Service:
         kept = await self._keep_journal()
         self.records = records = self._remember(runtime)
         track = runtime.track
+        rehearsals = Rehearsals(hub.publish, rise=track.verdict.rise)
+
+        def wire(info: SessionInfo, source: Source, observers: Sequence[Observer]) -> Pipeline:
+            staged, scorer = rehearsals.stage(info, source, runtime.scorer(live=info.live))
+            return runtime.pipeline(info, staged, observers, scorer=scorer)
+
         challenges = Challenges(self._tell_challenge, smoothing=track.smoothing, enough_looks=track.enough_looks)
         self._supervisor = supervisor = Supervisor(
-            runtime.pipeline,
-            observers=(recorder, prometheus, reporter, records, challenges, *kept, *self._observers),
+            wire,
+            observers=(recorder, prometheus, reporter, records, challenges, rehearsals, *kept, *self._observers),
             max_sessions=config.max_sessions,
         )
         await self._stack.enter_async_context(supervisor)
@@ -356,7 +363,7 @@ class Service:
         )
         site = build_site(
             hub,
-            [*whip.routes, *health, *challenges.routes, *_moment_routes(records)],
+            [*whip.routes, *health, *challenges.routes, *rehearsals.routes, *_moment_routes(records)],
             host=config.host,
             tokens=Keyring(admin=config.token, send=config.send_token, watch=config.watch_token),
             origins=config.origins,
