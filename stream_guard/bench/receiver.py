@@ -47,9 +47,9 @@ class _Notebook(Observer):
 
     def frame_dropped(self, session: SessionInfo, cause: DropCause, count: int = 1) -> None:
         self.dropped[session.id].append((_CLOCK.now_ns(), cause.value, count))
-        if cause in (DropCause.EXPIRED, DropCause.YIELDED):
+        if cause is not DropCause.SUPERSEDED:
             self._now[session.id].clear()
-            self.admitted[session.id].pop()  # its turn came, and then it was refused
+            self.admitted[session.id].pop()  # its turn came, and then nothing came of it
 
     def stage_done(self, session: SessionInfo, stage: Stage, duration_ns: int) -> None:
         self._now[session.id][stage] = duration_ns

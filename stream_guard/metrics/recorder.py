@@ -84,8 +84,8 @@ class Recorder(Observer):
         """Count by cause."""
         counts = self._of(session)
         counts.dropped[cause] += count
-        if cause is DropCause.EXPIRED:
-            counts.admitted -= count  # its wait was measured when its turn came, and then it was refused
+        if cause is not DropCause.SUPERSEDED:
+            counts.admitted -= count  # its wait was measured when its turn came, and then nothing came of it
 
     def stage_done(self, session: SessionInfo, stage: Stage, duration_ns: int) -> None:
         """Take the duration. The end of ``wait`` is a frame's turn."""
