@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.errors import SourceError
+from stream_guard.errors import SourceEnded, SourceError
 from stream_guard.frame import Frame
 from stream_guard.sources.inputs import file_input
 from stream_guard.sources.pyav import PyAvSource
@@ -137,18 +137,26 @@ class Read:
         return [after.media_s - before.media_s for before, after in zip(self.frames, self.frames[1:], strict=False)]
 
 
-async def read(path: Path | str, *, limit_s: float = 15.0) -> Read:
-    """Read a file as `stream-guard score` does, to its end; errors of any kind but ours are left to fly."""
+async def read(path: Path | str, *, limit_s: float = 15.0, most: int = 1000) -> Read:
+    """Read a file as `stream-guard score` does, to its end; errors of any kind but ours are left to fly.
+
+    Args:
+        path: of the file.
+        limit_s: how long it may take, in seconds.
+        most: frames to read, if there are so many.
+    """
     source = PyAvSource(file_input(str(path)))
     frames: list[Frame] = []
+    end: SourceError
     try:
         async with asyncio.timeout(limit_s):
             await source.open()
-            while True:
+            while len(frames) < most:
                 frame = await source.recv()
                 rgb = await asyncio.to_thread(frame.rgb)
                 assert (rgb.dtype, rgb.shape) == (np.uint8, (frame.height, frame.width, 3))
                 frames.append(frame)
+        end = SourceEnded("that was enough")
     except SourceError as error:
         end = error
     finally:
