@@ -123,16 +123,15 @@ def serve(
 
 async def _serve(config: Config) -> None:
     """Run the server until a signal comes."""
-    import asyncio
     import logging
-    import signal
-    from contextlib import AsyncExitStack, suppress
+    from contextlib import AsyncExitStack
     from urllib.parse import quote
 
     from rich.console import Console
     from rich.logging import RichHandler
 
     from stream_guard.app import Service
+    from stream_guard.cli.ending import told_to_end
     from stream_guard.config import is_loopback
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False)])
@@ -165,15 +164,4 @@ async def _serve(config: Config) -> None:
             what = "Events, scores and faces at alarms" if config.keep_evidence else "Events and scores"
             console.print(f"{what} are kept in {config.journal} for {config.journal_days:g} days.", soft_wrap=True)
         console.print("Ctrl+C ends it.")
-        loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        signals = (signal.SIGINT, signal.SIGTERM)
-
-        def end() -> None:
-            ended.set()
-            for number in signals:
-                loop.remove_signal_handler(number)  # a second one does not wait for the goodbyes
-
-        for number in signals:
-            with suppress(NotImplementedError):  # Windows: there asyncio itself turns Ctrl+C into the end
-                loop.add_signal_handler(number, end)
-        await ended.wait()
+        await told_to_end()

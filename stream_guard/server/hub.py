@@ -110,6 +110,13 @@ class Hub:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
 
+    async def flush(self, *, within_s: float) -> None:
+        """Wait until every client that reads has been handed what waits for it, so many seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not all(client.outbox.empty for client in self._clients):  # noqa: ASYNC110 - a few steps
+                    await asyncio.sleep(0.005)
+
     def close(self) -> None:
         """Say goodbye to every client."""
         self._closed = True

@@ -61,6 +61,11 @@ class Outbox:
         """When scores that the last `take` held back may go; None where nothing was held back."""
         return self._due_ns
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not (self._events or self._scores or self._stats)
+
     def subscribe(self, wish: Subscribe) -> None:
         """Take a client's wish. What it no longer wants is forgotten, but for events that wait."""
         self._wish = wish

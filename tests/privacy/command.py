@@ -21,11 +21,13 @@ class Command:
 
     Attributes:
         port: it listens on.
+        pid: of its process.
         output: what it has said so far, on both streams.
         code: its exit code, once it has ended.
     """
 
     port: int = 0
+    pid: int = 0
     output: bytearray = field(default_factory=bytearray)
     code: int | None = None
 
@@ -53,7 +55,7 @@ async def served(*arguments: str, before: Sequence[str] = ()) -> AsyncIterator[C
     )
     stdout = process.stdout
     assert stdout is not None
-    command = Command()
+    command = Command(pid=process.pid)
     listening = asyncio.Event()
 
     async def listen() -> None:
