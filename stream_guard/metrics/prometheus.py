@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -47,6 +49,11 @@ class PrometheusMetrics(Observer):
             "Threads of engines that hung and have not come back.",
             registry=self._registry,
         )
+        self._tasks = Gauge(
+            "stream_guard_event_loop_tasks",
+            "Tasks of the event loop: what is left of sessions and clients that have gone shows here.",
+            registry=self._registry,
+        )
         self._stages = Histogram(
             "stream_guard_stage_seconds",
             "What each stage took for one frame.",
@@ -75,6 +82,8 @@ class PrometheusMetrics(Observer):
 
     def text(self) -> bytes:
         """Return everything in Prometheus text format 0.0.4."""
+        with contextlib.suppress(RuntimeError):  # no loop runs where this is asked from
+            self._tasks.set(len(asyncio.all_tasks()))
         return generate_latest(self._registry)
 
     def engine_changed(self, standing: Standing, *, given_up: str) -> None:
