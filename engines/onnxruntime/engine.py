@@ -109,9 +109,17 @@ class OnnxRuntimeEngine(Engine):
         return run
 
     @classmethod
-    def quantise(cls, model: Path, out: Path, batches: Iterable[NDArray[np.uint8]], nodes: Sequence[str]) -> None:
+    def quantise(
+        cls,
+        model: Path,
+        out: Path,
+        batches: Iterable[NDArray[np.uint8]],
+        nodes: Sequence[str],
+        *,
+        symmetric: bool = False,
+    ) -> None:
         """Write the model with some nodes in INT8; see `Engine.quantise`."""
-        quantise(model, out, batches, nodes)
+        quantise(model, out, batches, nodes, symmetric=symmetric)
 
 
 def _open(model: str | bytes, threads: int, *, name: str = "") -> Any:

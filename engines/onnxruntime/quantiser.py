@@ -18,7 +18,14 @@ from stream_guard.inference.shapes import one_line
 __all__ = ["quantise"]
 
 
-def quantise(model: Path, out: Path, batches: Iterable[NDArray[np.uint8]], nodes: Sequence[str]) -> None:
+def quantise(
+    model: Path,
+    out: Path,
+    batches: Iterable[NDArray[np.uint8]],
+    nodes: Sequence[str],
+    *,
+    symmetric: bool = False,
+) -> None:
     """Quantise some nodes; see `stream_guard.inference.engine.Engine.quantise`."""
     try:
         load_library()
@@ -41,10 +48,11 @@ def quantise(model: Path, out: Path, batches: Iterable[NDArray[np.uint8]], nodes
                 Reader(),
                 quant_format=quantization.QuantFormat.QDQ,
                 per_channel=True,
-                activation_type=quantization.QuantType.QUInt8,
+                activation_type=quantization.QuantType.QInt8 if symmetric else quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
                 nodes_to_quantize=list(nodes),
                 calibrate_method=quantization.CalibrationMethod.MinMax,
+                extra_options={"ActivationSymmetric": symmetric, "WeightSymmetric": True},
             )
     except Exception as error:
         raise EngineError(f"onnxruntime cannot quantise {model.name}: {one_line(error)}") from error

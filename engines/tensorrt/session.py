@@ -180,7 +180,7 @@ class Session:
         return {name: here[:faces].copy() for name, (here, _) in self._outputs.items()}
 
     def _graph(self, feed: Feed, size: int) -> Graph | None:
-        """Return what was captured; what comes for the second time is captured now: it has run once, and repeats."""
+        """Return what was captured. What comes for the second time is captured now: it has run, and it repeats."""
         key = feed.key(size)
         if key in self._graphs:
             return self._graphs[key]

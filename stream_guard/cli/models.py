@@ -100,6 +100,7 @@ def quantise(
     out: Annotated[Path, typer.Option(help="Folder for the INT8 model and its manifest.")] = Path("runs/int8"),
     count: Annotated[int, typer.Option(min=16, help="Faces that set the ranges, half of them forged.")] = 512,
     seed: Annotated[int, typer.Option(help="Of their choice.")] = 0,
+    symmetric: Annotated[bool, typer.Option("--symmetric", help="For TensorRT, which takes no other.")] = False,
 ) -> None:
     """Make an INT8 model of a float one. Measure what it costs before you use it."""
     from rich.console import Console
@@ -126,6 +127,7 @@ def quantise(
                 faces,
                 faces=count,
                 seed=seed,
+                symmetric=symmetric,
                 progress=lambda share: bar.update(task, completed=share),
             )
     console.print(f"{out / made.file}, calibrated on {made.quantised_on}", soft_wrap=True, markup=False)

@@ -166,7 +166,15 @@ class Engine(ABC):
         raise EngineUnavailable(f"{cls.name} runs only the detector itself")
 
     @classmethod
-    def quantise(cls, model: Path, out: Path, batches: Iterable[NDArray[np.uint8]], nodes: Sequence[str]) -> None:
+    def quantise(
+        cls,
+        model: Path,
+        out: Path,
+        batches: Iterable[NDArray[np.uint8]],
+        nodes: Sequence[str],
+        *,
+        symmetric: bool = False,
+    ) -> None:
         """Write a model in which some nodes compute in INT8: QuantizeLinear and DequantizeLinear around them.
 
         Args:
@@ -174,6 +182,8 @@ class Engine(ABC):
             out: where the quantised file goes.
             batches: faces that set the ranges of the activations; each uint8, shape (n, size, size, 3), RGB.
             nodes: names of those to quantise.
+            symmetric: int8 with zero points of 0, as GPUs want it; else activations are uint8, which is finer where
+                they are never negative.
 
         Raises:
             EngineUnavailable: this backend has no quantiser, or lacks a package for it.

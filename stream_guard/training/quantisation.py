@@ -40,6 +40,7 @@ def quantise(
     *,
     faces: int = 512,
     seed: int = 0,
+    symmetric: bool = False,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Manifest:
     """Write ``NAME-int8.onnx`` and its manifest.
@@ -51,6 +52,7 @@ def quantise(
         shard: the prepared faces that the model was trained on; those held out are not looked at.
         faces: how many calibrate, half of them forged.
         seed: of their choice.
+        symmetric: for TensorRT, which takes no other. CPUs lose a bit of each activation by it.
         progress: is told the share that is done, 0 to 1.
 
     Raises:
@@ -74,13 +76,14 @@ def quantise(
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "float.onnx"
         onnx.save(graph, str(source))
-        choose(_QUANTISER).quantise(source, target, batches, names)
+        choose(_QUANTISER).quantise(source, target, batches, names, symmetric=symmetric)
     quantised = manifest.model_copy(
         update={
             "name": f"{manifest.name}-int8",
             "file": target.name,
             "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
-            "quantised_on": f"{faces} faces of the training split ({', '.join(sorted(set(Shard(shard).sets)))})",
+            "quantised_on": f"{faces} faces of the training split ({', '.join(sorted(set(Shard(shard).sets)))})"
+            + (", symmetric" if symmetric else ""),
             "measured": (),
             "precisions": (),
         }

@@ -7,13 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import onnx
 import pytest
 from typer.testing import CliRunner
 
-from engines.onnxruntime.library import load_library as load_library_of_onnxruntime
+from engines.onnxruntime import OnnxRuntimeEngine
 from engines.tensorrt.build import Built, build, known_targets
 from engines.tensorrt.compile import key_for, plan_store
 from engines.tensorrt.inspection import Inspection
@@ -122,33 +121,14 @@ def test_each_gpu_gets_its_own_plan(plans: dict[tuple[str, Computed], Built]) ->
 def quantised(folder: Path, *, symmetric: bool) -> tuple[Path, Manifest]:
     """Return the contract's model with its 1x1 convolutions and the last 3x3 one in eight bits."""
     model, manifest = make_model(folder)
-    load_library_of_onnxruntime()
-    from onnxruntime import quantization
-
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]  # it ships no types
-        def __init__(self) -> None:
-            self.batches = iter([{"faces": faces(8, manifest.size)}])
-
-        def get_next(self) -> Any:
-            return next(self.batches, None)
-
-    network = onnx.load(model)
-    for node in network.graph.node:
+    graph = onnx.load(model)
+    for node in graph.graph.node:
         node.name = node.output[0]
-    onnx.save(network, str(model))
-    kind = quantization.QuantType.QInt8 if symmetric else quantization.QuantType.QUInt8
-    quantization.quantize_static(
-        str(model),
-        str(folder / "int8.onnx"),
-        Reader(),
-        quant_format=quantization.QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=kind,
-        weight_type=quantization.QuantType.QInt8,
-        nodes_to_quantize=["conv2", "conv3"],
-        extra_options={"ActivationSymmetric": symmetric},
-    )
-    return folder / "int8.onnx", manifest.model_copy(update={"quantised_on": "noise"})
+    onnx.save(graph, str(model))
+    batches = [faces(8, manifest.size)]
+    out = folder / "int8.onnx"
+    OnnxRuntimeEngine.quantise(model, out, batches, ["conv2", "conv3"], symmetric=symmetric)
+    return out, manifest.model_copy(update={"quantised_on": "noise"})
 
 
 def test_a_symmetric_int8_model_is_computed_in_int8(library: Library, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from stream_guard.errors import EngineUnavailable, ModelError
+from engines.tensorrt.network import network
+from stream_guard.errors import EngineError, EngineUnavailable, ModelError
 from stream_guard.evaluation.predictor import loaded
 from stream_guard.models import store
 from stream_guard.models.manifest import Manifest
@@ -44,6 +45,26 @@ def test_the_result_is_a_model_with_its_manifest_and_names_its_calibration_set(
     inputs = [[maker.get(name) for name in node.input] for node in graph.node if node.op_type == "Conv"]
     eight_bits = ["DequantizeLinear"] * 3
     assert [found == eight_bits for found in inputs] == [False, False, False, True, False]
+
+
+def test_for_a_gpu_everything_lies_around_zero_and_tensorrt_takes_it(
+    model: tuple[Path, Manifest], quantised: tuple[Path, Manifest], shard: Path, tmp_path: Path
+) -> None:
+    manifest = quantise(*model, tmp_path / "gpu", shard, faces=40, symmetric=True)
+    path = tmp_path / "gpu" / manifest.file
+    assert manifest.quantised_on == "40 faces of the training split (drawn), symmetric"
+
+    def zeros(file: Path) -> list[np.ndarray]:
+        graph = onnx.load(str(file)).graph
+        known = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+        return [known[node.input[2]] for node in graph.node if node.op_type == "QuantizeLinear"]
+
+    assert zeros(path)
+    assert all(zero.dtype == np.int8 and not zero.any() for zero in zeros(path))
+    assert {zero.dtype for zero in zeros(quantised[0])} == {np.dtype(np.uint8)}
+    assert network(path, manifest, "int8")
+    with pytest.raises(EngineError, match="quantised for CPUs"):
+        network(*quantised, "int8")
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
