@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.accuracy.precisions --data labels.csv [--int8 model-int8.onnx] [--record]`` cuts the clips'
 faces once, asks every engine in every precision it has about the same crops, and compares clip by clip with ONNX
-Runtime in float32. ``--record`` writes the cost into the model's manifest: from then on ``auto`` takes the fastest
-precision whose AUC over all clips is at most 0.005 below float32's.
+Runtime in float32. ``--simulate fp16,bf16`` does so for a GPU that is not here (`benchmarks.accuracy.rounding`).
+``--record`` writes the cost into the model's manifest: from then on ``auto`` takes the fastest precision whose AUC
+over all clips is at most 0.005 below float32's. What it says of engines that were not measured now stays.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Literal, cast
 
@@ -25,6 +27,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.accuracy.peers.crops import CropStore, View
+from benchmarks.accuracy.rounding import RoundedEngine
 from stream_guard.errors import EngineError, StreamGuardError
 from stream_guard.evaluation.accuracy import Estimate, auc
 from stream_guard.evaluation.clips import Clip, find_clips
@@ -32,7 +35,7 @@ from stream_guard.evaluation.comparison import ClipScore, pairings
 from stream_guard.evaluation.landmarks import LargestFace
 from stream_guard.evaluation.predictor import loaded, predictor
 from stream_guard.faces.mesh import FaceMesh
-from stream_guard.inference.engine import Engine, Precision
+from stream_guard.inference.engine import Engine, EngineOptions, Precision
 from stream_guard.inference.environment import describe
 from stream_guard.inference.precision import MOST_AUC_LOSS
 from stream_guard.inference.registry import candidates
@@ -81,14 +84,15 @@ class Variant:
         groups: the cost on each group, ``all`` last.
         largest: difference of a logit from float32's.
         rms: the same, root mean square.
-        time: of a batch of four as a multiple of the same engine's in float32, the median over turns.
+        time: of a batch of four as a multiple of the same engine's in float32, the median over turns; None where it
+            was simulated.
     """
 
     name: str
     groups: tuple[GroupCost, ...]
     largest: float
     rms: float
-    time: float
+    time: float | None
 
 
 def auc_loss(base: list[ClipScore], other: list[ClipScore], group: str, *, rounds: int = 2000) -> Estimate:
@@ -124,6 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="labelled clips, as stream-guard evaluate takes")
     parser.add_argument("--model", type=Path, help="ONNX file; the shipped one otherwise")
     parser.add_argument("--int8", type=Path, help="the same model, quantised: stream-guard models quantise")
+    parser.add_argument("--simulate", default="", help="fp16, bf16 or both, by commas, as TensorRT would compute")
     parser.add_argument("--engines", help="names, by commas; all otherwise. ONNX Runtime is always compared with")
     parser.add_argument("--frames", type=int, default=24, help="looked at in each clip")
     parser.add_argument("--rounds", type=int, default=40, help="turns in which the engines are timed")
@@ -146,6 +151,8 @@ def _measure(options: argparse.Namespace) -> None:
         crops = _crops(options, manifest)
     with ExitStack() as stack, Progress(console=console, transient=True) as progress:
         engines = _engines(stack, console, options.engines, (onnx, manifest), quantised)
+        simulated = _simulated(stack, options.simulate, onnx, manifest)
+        timed, engines = engines, engines | simulated
         scoring = progress.add_task("score", total=len(engines) * len(crops))
         scores, logits = {}, {}
         for name, engine in engines.items():
@@ -161,14 +168,14 @@ def _measure(options: argparse.Namespace) -> None:
             ]
         timing = progress.add_task("time", total=options.rounds)
         batch = np.concatenate([faces for _, faces in crops])[:_TIMED_BATCH].copy()
-        seconds = _in_turns(engines, batch, options.rounds, lambda: progress.advance(timing))
+        seconds = _in_turns(timed, batch, options.rounds, lambda: progress.advance(timing))
     variants = [
         Variant(
             name=name,
             groups=tuple(_group_costs(scores[_BASE], scores[name])),
             largest=float(np.abs(logits[name] - logits[_BASE]).max()),
             rms=float(np.sqrt(np.mean((logits[name] - logits[_BASE]) ** 2))),
-            time=float(np.median(seconds[name] / seconds[f"{name.split()[0]} fp32"])),
+            time=float(np.median(seconds[name] / seconds[f"{name.split()[0]} fp32"])) if name in timed else None,
         )
         for name in engines
     ]
@@ -183,9 +190,13 @@ def _measure(options: argparse.Namespace) -> None:
         }
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.record:
-        costs = tuple(_cost(variant, options) for variant in variants if not variant.name.endswith("fp32"))
+        measured = [variant for variant in variants if not variant.name.endswith("fp32")]
+        costs = {
+            (one.precision, one.engine): one
+            for one in (*manifest.precisions, *map(_cost, measured, repeat(options)))
+        }
         path = (options.model or onnx).with_suffix(".json")
-        write_manifest(manifest.model_copy(update={"precisions": costs}), path)
+        write_manifest(manifest.model_copy(update={"precisions": tuple(costs.values())}), path)
         console.print(f"written into {path.name}")
 
 
@@ -224,6 +235,15 @@ def _engines(
             else:
                 engines[f"{row.name} {precision}"] = running
     return dict(sorted(engines.items(), key=lambda one: one[0] != _BASE))
+
+
+def _simulated(stack: ExitStack, names: str, model: Path, manifest: Manifest) -> dict[str, Engine]:
+    engines: dict[str, Engine] = {}
+    for name in filter(None, names.split(",")):
+        engines[f"simulated {name}"] = engine = RoundedEngine()
+        stack.callback(engine.close)
+        engine.load(model, manifest, EngineOptions(precision=cast("Precision", name)))
+    return engines
 
 
 def _in_turns(
@@ -273,7 +293,9 @@ def _cost(variant: Variant, options: argparse.Namespace) -> PrecisionCost:
         low=round(every.loss.low, 4),
         high=round(every.loss.high, 4),
         on=f"{every.fakes} fake and {every.reals} real clips, {options.frames} frames each",
-        command=f"python -m benchmarks.accuracy.precisions --data {options.data.name} --frames {options.frames}",
+        simulated=variant.time is None,
+        command=f"python -m benchmarks.accuracy.precisions --data {options.data.name} --frames {options.frames}"
+        + (f" --simulate {options.simulate}" if variant.time is None else ""),
     )
 
 
@@ -288,7 +310,7 @@ def _show(console: Console, variants: list[Variant], manifest: Manifest) -> None
         won = next((one.pairs_won for one in reversed(variant.groups) if one.pairs_won is not None), None)
         table.add_row(
             variant.name,
-            f"x {variant.time:.2f}",
+            "" if variant.time is None else f"x {variant.time:.2f}",
             f"rms {variant.rms:.3f}\nmax {variant.largest:.3f}",
             *cells,
             "" if won is None else f"{won:.0%}",

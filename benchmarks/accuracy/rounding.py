@@ -10,7 +10,7 @@ computes several steps in one kernel, rounds less often.
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx
@@ -24,11 +24,15 @@ from engines.onnxruntime.library import load_library
 from engines.tensorrt.dense import as_sums
 from engines.tensorrt.graph import PIXELS, cut, types_of
 from engines.tensorrt.half import in_16_bits
+from stream_guard.errors import EngineUnavailable
 from stream_guard.faces import align
+from stream_guard.inference.engine import Engine, EngineOptions, Prediction, Probe
+from stream_guard.inference.shapes import prediction
 from stream_guard.models import store
+from stream_guard.models.manifest import Manifest
 from stream_guard.training.shard import Shard
 
-__all__ = ["rounded_everywhere"]
+__all__ = ["RoundedEngine", "rounded_everywhere"]
 
 BITS = {"fp16": 11, "bf16": 8}
 """Significant binary digits, the hidden one among them."""
@@ -74,6 +78,46 @@ def rounded_everywhere(model: Any, bits: int) -> Any:
     return model
 
 
+def rounded_network(content: bytes, precision: str) -> Any:
+    """Return the network that TensorRT would get, in float32, with every result rounded as in 16 bits.
+
+    Args:
+        content: the exported ONNX file.
+        precision: of `BITS`.
+    """
+    return rounded_everywhere(as_sums(in_16_bits(cut(content), precision)), BITS[precision])  # type: ignore[arg-type]
+
+
+class RoundedEngine(Engine):
+    """What TensorRT computes in 16 bits, simulated on the CPU. Slow; never installed."""
+
+    name: ClassVar[str] = "simulated"
+
+    def __init__(self) -> None:
+        self._session: Any = None
+
+    @classmethod
+    def probe(cls) -> Probe:
+        """It runs wherever ONNX Runtime does."""
+        return Probe(True, "rounds in ONNX Runtime", device="cpu")
+
+    def load(self, model: Path, manifest: Manifest, options: EngineOptions) -> None:
+        """Write the roundings into the graph."""
+        if options.precision not in BITS:
+            raise EngineUnavailable(f"simulated are {', '.join(BITS)}, not {options.precision}")
+        graph = rounded_network(model.read_bytes(), options.precision).SerializeToString()
+        self._session = load_library().InferenceSession(graph, providers=["CPUExecutionProvider"])
+
+    def infer(self, batch: NDArray[np.uint8]) -> Prediction:
+        """Run the model; see `Engine.infer`. No patches."""
+        (logits,) = self._session.run(["logits"], {PIXELS: pixels(batch)})
+        return prediction(logits, None, faces=len(batch))
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session = None
+
+
 def held_out_faces(folder: Path, count: int, size: int, margin: float) -> NDArray[np.uint8]:
     """Return faces of people that no model was trained on: uint8, (count, size, size, 3)."""
     shard = Shard(folder)
@@ -106,10 +150,7 @@ def main() -> None:
     given = parser.parse_args()
     model, manifest = store.open_model(given.model) if given.model else store.default_model()
     content, size = model.read_bytes(), manifest.size
-    network = cut(content)
-    graphs = {"fp32": as_sums(network)}
-    for precision, bits in BITS.items():
-        graphs[precision] = rounded_everywhere(as_sums(in_16_bits(network, precision)), bits)  # type: ignore[arg-type]
+    graphs = {"fp32": as_sums(cut(content))} | {one: rounded_network(content, one) for one in BITS}
     batches = {
         "faces": held_out_faces(given.faces, given.count, size, manifest.margin),
         "noise": np.random.default_rng(0).integers(0, 256, (given.count, size, size, 3), dtype=np.uint8),

@@ -2,7 +2,8 @@
 
 ``auto`` is the fastest precision that is known to cost this model at most `MOST_AUC_LOSS` of its AUC. What each
 costs stands in the model's manifest, written by ``benchmarks/accuracy/precisions.py``; what was never measured is
-not taken.
+not taken. A figure may be simulated, for a device that was not at hand, and says so: engines on such devices hold
+their own answers against float32's before they judge anybody (`engines.tensorrt.check`).
 """
 
 from __future__ import annotations

@@ -127,6 +127,7 @@ class PrecisionCost(_Strict):
     low: float = Field(description="95 % bootstrap interval, clips drawn in pairs")
     high: float
     on: str = Field(description="the clips, in words")
+    simulated: bool = Field(False, description="computed on another device, every result rounded as it would be")
     command: str
 
 

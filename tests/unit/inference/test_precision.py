@@ -7,6 +7,7 @@ import pytest
 from stream_guard.errors import EngineUnavailable
 from stream_guard.inference.engine import Precision
 from stream_guard.inference.precision import MOST_AUC_LOSS, chosen_precision
+from stream_guard.models import store
 from stream_guard.models.manifest import Manifest, PrecisionCost
 from stream_guard.testing.engines import make_manifest
 
@@ -43,6 +44,22 @@ QUANTISED = make_manifest().model_copy(update={"quantised_on": "64 faces"})
 )
 def test_auto_takes_the_fastest_that_is_known_to_do_no_harm(manifest: Manifest, taken: str) -> None:
     assert chosen_precision("auto", manifest, engine="mine", offers=OFFERS) == taken
+
+
+def test_a_simulated_figure_counts_as_one_that_was_measured() -> None:
+    simulated = cost(0.0).model_copy(update={"simulated": True})
+    manifest = make_manifest().model_copy(update={"precisions": (simulated,)})
+    assert chosen_precision("auto", manifest, engine="mine", offers=OFFERS) == "bf16"
+
+
+def test_the_shipped_model_says_which_of_its_figures_are_simulated() -> None:
+    _, manifest = store.default_model()
+    rows = {(cost.precision, cost.engine.split()[0]): cost for cost in manifest.precisions}
+    assert not rows["bf16", "openvino"].simulated
+    for precision in ("fp16", "bf16"):
+        assert rows[precision, "simulated"].simulated
+        assert f"--simulate {precision}" in rows[precision, "simulated"].command.replace("fp16,bf16", precision)
+    assert chosen_precision("auto", manifest, engine="a GPU", offers=("fp16", "bf16", "fp32", "int8")) == "fp16"
 
 
 def test_who_names_a_precision_gets_it_whatever_it_costs() -> None:
