@@ -104,7 +104,8 @@ def recording(
         jitter_ms=None if snapshot.jitter_ms is None else round(snapshot.jitter_ms, 1),
         engines=snapshot.engines,
         transports=tuple(
-            TransportRecord(t=round(one.t, 3), transport=one.transport) for one in snapshot.transports
+            TransportRecord(t=round(one.t, 3), transport=one.transport, kbps=one.kbps)
+            for one in snapshot.transports
         ),
         faces=faces,
         events=snapshot.events,

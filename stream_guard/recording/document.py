@@ -65,6 +65,7 @@ class TransportRecord(_Record):
 
     t: float
     transport: TransportReport
+    kbps: tuple[float, float] | None = Field(None, description="lowest and highest bitrate since then")
 
 
 class Series(_Record):

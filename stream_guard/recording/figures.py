@@ -35,7 +35,7 @@ def _quality(report: Report) -> str:
     """Say how what was watched compares with what was measured."""
     assert report.manifest is not None
     rates = sorted(
-        one.transport.kbps for recording in report.recordings for one in recording.transports if one.transport.kbps
+        rate for recording in report.recordings for one in recording.transports for rate in one.kbps or ()
     )
     seen = f"at {rates[0]:.0f} kb/s" if rates and rates[0] == rates[-1] else ""
     if rates and not seen:

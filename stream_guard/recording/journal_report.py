@@ -53,6 +53,7 @@ class JournalReport:
         self._engines: list[str] = []
         self._transport = TransportReport(codec="", width=0, height=0, fps=0)
         self._scored = 0
+        self._frame = -1
         self._graph: list[GraphReport] = []
         self._export: GraphExport | None = None
         replay = Replay(folder)
@@ -111,9 +112,11 @@ class JournalReport:
             self._info = SessionInfo(message.session, message.kind, message.label, message.kind != "file")
             self._began = self._began or at
         elif isinstance(message, Scores):
-            self._scored += 1
+            # The same frame again is what a silence changed.
+            looked, self._frame = message.frame != self._frame, message.frame
+            self._scored += looked
             self._transport = message.transport
-            self._trace.add(message.t, message.faces, (), message.transport)
+            self._trace.add(message.t, message.faces, (), message.transport, looked=looked)
         elif isinstance(message, Event):
             self._trace.add(message.t, (), (message,), self._transport)
             self._alarm(message, at)

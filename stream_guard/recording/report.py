@@ -301,7 +301,7 @@ def _transports(one: Recording) -> str:
             way.codec or "not known",
             f"{way.width}x{way.height}" if way.width else "not known",
             f"{way.fps:.0f}" if way.fps else "not known",
-            f"{way.kbps:.0f} kb/s" if way.kbps is not None else "not known",
+            _rates(entry.kbps),
             str(way.lost) if way.lost is not None else "not known",
         )
         rows.append("<tr>" + "".join(f'<td class="num">{escape(cell)}</td>' for cell in cells) + "</tr>")
@@ -312,6 +312,13 @@ def _transports(one: Recording) -> str:
     )
     jitter = f"<p class='small'>Frames arrived unevenly by {one.jitter_ms:.0f} ms.</p>" if one.jitter_ms else ""
     return f"<h3>How the picture got here</h3><table><tr>{head}</tr>{''.join(rows)}</table>{jitter}"
+
+
+def _rates(kbps: tuple[float, float] | None) -> str:
+    if kbps is None:
+        return "not known"
+    low, high = (f"{rate:.0f}" for rate in kbps)
+    return f"{low} kb/s" if low == high else f"{low} to {high} kb/s"
 
 
 def _events(one: Recording) -> str:

@@ -134,7 +134,7 @@ class SessionRecord:
     def ticked(self, ticked: Ticked) -> None:
         """Take what changed in a silence."""
         if self._last is not None:
-            self._take(ticked.update, ticked.at_s, self._last)
+            self._take(ticked.update, ticked.at_s, self._last, looked=False)
 
     def ended(self) -> None:
         """Let the last frame go."""
@@ -175,9 +175,9 @@ class SessionRecord:
             engines=tuple(self._engines),
         )
 
-    def _take(self, update: Update, at_s: float, scored: Scored) -> None:
+    def _take(self, update: Update, at_s: float, scored: Scored, *, looked: bool = True) -> None:
         events = [event_message(self.info.id, event) for event in update.events]
-        self._trace.add(at_s, update.faces, events, _transport(scored))
+        self._trace.add(at_s, update.faces, events, _transport(scored), looked=looked)
         self._report(update.events, at_s, scored)
 
     def _report(self, events: tuple[ScoreEvent, ...], at_s: float, scored: Scored) -> None:

@@ -86,10 +86,17 @@ class Said(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TransportChange:
-    """How the picture gets here from a moment on, in seconds on the session's time line."""
+    """How the picture gets here from a moment on.
+
+    Attributes:
+        t: seconds on the session's time line.
+        transport: as it was then.
+        kbps: the lowest and the highest bitrate since; None where none is known.
+    """
 
     t: float
     transport: TransportReport
+    kbps: tuple[float, float] | None
 
 
 class FaceTrace:
@@ -112,8 +119,8 @@ class FaceTrace:
         """When the newest point began; minus infinity before there is one."""
         return float(self._rows[self._count - 1]["t"]) if self._count else -math.inf
 
-    def add(self, at_s: float, face: Said) -> None:
-        """Take what one frame made to be said."""
+    def add(self, at_s: float, face: Said, *, looked: bool = True) -> None:
+        """Take what one frame made to be said; or its absence, where nobody looked."""
         if self._count == _POINTS and at_s >= self.last_s + self.step_s:
             self._thin()
         began = math.floor(at_s / self.step_s) * self.step_s
@@ -125,12 +132,12 @@ class FaceTrace:
         row["low"], row["high"] = face.interval if shown and face.interval else (math.nan, math.nan)
         row["coverage"] = face.coverage
         row["state"] = _STATES.index(face.state)
-        row["frames"] += 1
+        row["frames"] += looked
         for reason in face.reasons:
             row["reasons"] |= 1 << _REASONS.index(reason)
         for driver in face.drivers:
             row["cues"] |= 1 << _CUES.index(driver.cue)
-        if face.frame_score is not None:
+        if looked and face.frame_score is not None:
             row["scored"] += 1
             row["frame_sum"] += face.frame_score
             row["frame_low"] = np.fmin(row["frame_low"], np.float32(face.frame_score))
@@ -201,7 +208,7 @@ class Trace:
                 if len(self.faces) > _FACES:
                     del self.faces[min(self.faces.values(), key=lambda one: one.last_s).id]
             if face.id in self.faces:
-                known.add(at_s, face)
+                known.add(at_s, face, looked=looked)
         self._follow(at_s, transport)
 
     def _follow(self, at_s: float, now: TransportReport) -> None:
@@ -209,11 +216,17 @@ class Trace:
         changed = self._route.changed(
             round(self.last_s * NS_PER_S), codec=now.codec, width=now.width, height=now.height, kbps=now.kbps
         )
+        rate = None if now.kbps is None else (now.kbps, now.kbps)
         if not self.transports or changed:
             if len(self.transports) < _TRANSPORTS:
-                self.transports.append(TransportChange(at_s, now))
-        elif self.transports[-1].transport.kbps is None and now.kbps is not None:
-            self.transports[-1] = TransportChange(self.transports[-1].t, now)
+                self.transports.append(TransportChange(at_s, now, rate))
+            return
+        last = self.transports[-1]
+        if now.kbps is not None and (last.kbps is None or not last.kbps[0] <= now.kbps <= last.kbps[1]):
+            low, high = last.kbps or (now.kbps, now.kbps)
+            # The first rate that is known was unknown when the session began.
+            told = last.transport if last.kbps else now
+            self.transports[-1] = TransportChange(last.t, told, (min(low, now.kbps), max(high, now.kbps)))
 
 
 class Around(TypedDict):

@@ -17,7 +17,7 @@ from aiortc.contrib.media import MediaBlackhole
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -64,6 +64,7 @@ class Site:
         tokens: what every websocket showed, in order.
         whip_status: what ``POST /whip`` answers; 201 makes it a real WebRTC peer that swallows the picture.
         whip_text: the body where it is not 201.
+        answers: body and media type of what is below ``/api/sessions/``, by path.
         requests: method, path and Authorization of every WHIP request.
     """
 
@@ -75,6 +76,7 @@ class Site:
         self.tokens: list[str | None] = []
         self.whip_status = 201
         self.whip_text = ""
+        self.answers: dict[str, tuple[bytes, str]] = {}
         self.requests: list[tuple[str, str, str | None]] = []
         self.port = 0
         self._clients: set[WebSocket] = set()
@@ -150,10 +152,23 @@ class Site:
                 Route("/favicon.ico", lambda _: Response(status_code=204)),
                 Mount("/pages", StaticFiles(directory=PAGES)),
                 WebSocketRoute("/ws", self._talk),
+                Route("/api/sessions/{path:path}", self._answer, methods=["GET"]),
                 Route("/whip", self._begin, methods=["POST"]),
                 Route("/whip/{name}", self._end, methods=["DELETE"]),
             ]
         )
+
+    def _answer(self, request: Request) -> Response:
+        """Answer what a test laid down for this path; where it laid down nothing, there are no moments."""
+        path = request.path_params["path"]
+        if self.token is not None and request.headers.get("authorization") != f"Bearer {self.token}":
+            return PlainTextResponse("show the server's token", status_code=401)
+        if path in self.answers:
+            content, media_type = self.answers[path]
+            return Response(content, media_type=media_type)
+        if path.endswith("/moments"):
+            return JSONResponse({"session": path.split("/")[0], "kept": True, "model": "", "moments": []})
+        return PlainTextResponse("no such session", status_code=404)
 
     def _page(self, name: str) -> Callable[[Request], Response]:
         def answer(_: Request) -> Response:

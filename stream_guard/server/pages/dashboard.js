@@ -1,14 +1,18 @@
 /** The dashboard: which sessions there are, and how the chosen one stands. */
 
 import { connect } from "./stream-guard.js";
+import { ChallengePanel } from "./challenge.js";
 import { byId, linkPages, make, say, throttled } from "./elements.js";
 import { SessionHistory } from "./history.js";
+import { prepareMoments, showMoments } from "./moments.js";
+import { RehearsalPanel } from "./rehearsal.js";
 import { drawLog, drawTimelines, legend } from "./session-faces.js";
 import { drawFunnel, drawStages, drawTiles } from "./session-frames.js";
 import { showConnection } from "./about-server.js";
 import { Chosen, standing } from "./standing.js";
 import { pageToken } from "./token.js";
 import { TokenForm } from "./token-form.js";
+import { TrustPanel } from "./trust.js";
 import { sessionWord, summary } from "./words.js";
 
 const MOST = 16; // Sessions whose history is kept.
@@ -18,6 +22,7 @@ const histories = new Map();
 let picked = new URLSearchParams(location.search).get("session");
 let chosen = new Chosen(guard, picked);
 let alarmed = "";
+const panels = { trust: new TrustPanel(), challenge: new ChallengePanel(), rehearsal: new RehearsalPanel() };
 
 const soon = throttled(draw, 4);
 guard.on("scores", (scores) => history(scores.session).addScores(scores, performance.now()));
@@ -34,7 +39,7 @@ guard.on("hello", () => {
   drawServer();
 });
 guard.on("engine", drawServer);
-for (const name of ["scores", "event", "stats", "session", "fault", "status", "stale"]) guard.on(name, soon);
+for (const name of ["scores", "event", "stats", "session", "fault", "challenge", "rehearsal", "status", "stale"]) guard.on(name, soon);
 setInterval(soon, 500);
 addEventListener("resize", soon);
 byId("span").addEventListener("change", soon);
@@ -42,6 +47,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);
 linkPages();
 new TokenForm(byId("token"), guard, linkPages);
 byId("legend").append(...legend());
+prepareMoments();
 draw();
 
 function history(id) {
@@ -65,9 +71,13 @@ function draw() {
   hide("no-faces", past.faces.size > 0, now.trouble || now.empty || "No face in the picture.");
   hide("no-stages", drawStages(byId("stages"), view.stats, guard.hello && guard.hello.budget_ms));
   hide("no-drops", drawFunnel(byId("funnel"), view.stats), view.stats ? "No frame was dropped." : "Nothing counted yet.");
+  showMoments(view.id);
   hide("no-log", drawLog(byId("log"), past.events));
   say(byId("budget"), guard.hello ? `the line marks the budget, ${guard.hello.budget_ms} ms` : "");
-  alarm(view.id, now.faces);
+  panels.trust.show(view.id, view.faces());
+  panels.challenge.show(view, view.faces());
+  panels.rehearsal.show(view);
+  alarm(view.id, view.rehearsing() ? [] : now.faces);
 }
 
 function hide(id, hidden, text) {

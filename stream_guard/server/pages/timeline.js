@@ -12,15 +12,15 @@ const LEFT = 30;
  * Draw one timeline: the interval as a band, the score as a line, below it the state as a strip.
  *
  * @param {HTMLCanvasElement} canvas
- * @param {{points: object[], marks: object[], now: number, spanMs: number, ink: object}} what `ink` holds the
- *   theme's colours: `ink`, `dim`, `line`.
+ * @param {{points: object[], marks: object[], now: number, spanMs: number, ink: object, labels: ?string[]}} what
+ *   `ink` holds the theme's colours: `ink`, `dim`, `line`; `labels` are the words at both ends of the time line.
  */
-export function drawTimeline(canvas, { points, marks, now, spanMs, ink }) {
+export function drawTimeline(canvas, { points, marks, now, spanMs, ink, labels = [`−${spanMs / 60_000} min`, "now"] }) {
   const context = fitCanvas(canvas);
   const plot = { left: LEFT, top: 6, width: canvas.clientWidth - LEFT - 4, height: canvas.clientHeight - STRIP - BOTTOM - 12 };
   const x = (at) => plot.left + plot.width * (1 - (now - at) / spanMs);
   const y = (score) => plot.top + plot.height * (1 - score);
-  drawGrid(context, plot, spanMs, ink);
+  drawGrid(context, plot, labels, ink);
   context.save();
   context.beginPath();
   context.rect(plot.left, 0, plot.width + 2, canvas.clientHeight);
@@ -33,7 +33,7 @@ export function drawTimeline(canvas, { points, marks, now, spanMs, ink }) {
   context.restore();
 }
 
-function drawGrid(context, plot, spanMs, ink) {
+function drawGrid(context, plot, labels, ink) {
   context.font = "10px \"Segoe UI\", Roboto, \"DejaVu Sans\", sans-serif";
   context.fillStyle = ink.dim;
   context.strokeStyle = ink.line;
@@ -49,11 +49,10 @@ function drawGrid(context, plot, spanMs, ink) {
     context.fillText(String(score * 100), plot.left - 5, y);
   }
   const base = plot.top + plot.height + STRIP + 15;
-  const minutes = spanMs / 60_000;
   context.textAlign = "left";
-  context.fillText(`−${minutes} min`, plot.left, base);
+  context.fillText(labels[0], plot.left, base);
   context.textAlign = "right";
-  context.fillText("now", plot.left + plot.width, base);
+  context.fillText(labels[1], plot.left + plot.width, base);
 }
 
 /** Stretches that were judged without a break: gaps stay gaps. */
