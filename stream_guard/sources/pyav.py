@@ -11,9 +11,11 @@ from typing import Any
 
 import av
 import av.error
+import numpy as np
 from av import Packet, VideoFrame
 from av.container import InputContainer
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from stream_guard.clock import Clock, MonotonicClock, seconds
 from stream_guard.errors import SourceEnded, SourceError, UnsupportedMedia
@@ -222,7 +224,7 @@ class PyAvSource(Source):
             self._facts = Transport(self._facts.codec, width, height, self._facts.fps, self._facts.kbps)
         self._pictures.add(arrived_ns)
         frame = Frame(
-            lambda: to_rgb(picture, hd_is_bt709=True),
+            lambda: self._converted(picture),
             sequence=self._sequence,
             media_s=media_s,
             arrived_ns=arrived_ns,
@@ -232,3 +234,10 @@ class PyAvSource(Source):
         )
         self._sequence += 1
         return self._frames.put(frame)
+
+    def _converted(self, picture: VideoFrame) -> NDArray[np.uint8]:
+        """Convert a picture; in whichever thread wants it."""
+        try:
+            return to_rgb(picture, hd_is_bt709=True)
+        except UnsupportedMedia as error:
+            raise UnsupportedMedia(f"{self.name}: {error}") from None
