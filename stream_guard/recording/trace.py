@@ -195,8 +195,16 @@ class Trace:
         self.last_s = 0.0
         self._route = Route()
 
-    def add(self, at_s: float, faces: Iterable[Said], events: Iterable[Event], transport: TransportReport) -> None:
-        """Take one frame's result, or what changed in a silence."""
+    def add(
+        self,
+        at_s: float,
+        faces: Iterable[Said],
+        events: Iterable[Event],
+        transport: TransportReport,
+        *,
+        looked: bool = True,
+    ) -> None:
+        """Take one frame's result, or what changed in a silence, when nobody looked."""
         self.last_s = max(self.last_s, at_s)
         self.events.extend(events)
         for face in faces:
