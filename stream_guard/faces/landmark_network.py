@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,35 +80,52 @@ class LandmarkNetwork:
         Returns:
             The face, or None where there is none to be measured.
         """
-        points = square = None
-        if tilt is not None:
-            points = self._look(rgb, square := _square(box, tilt))
-        if points is None:
+        shown = self._look(rgb, box, tilt) if tilt is not None else None
+        if shown is None:
             near = self._detector.find(rgb, box, margin=TIGHT if tight else CAMERA)
-            if near is not None:
-                points = self._look(rgb, square := _square(near.box, near.tilt))
-        if points is None or square is None:
+            shown = self._look(rgb, near.box, near.tilt) if near is not None else None
+        if shown is None:
             return None
-        if not tight and not _fits(points, square):
-            again = self._look(rgb, _square(landmark_box(points[:, :2]), _tilt(points)))
-            points = points if again is None else again
-        found = landmark_box(points[:, :2])
-        return Measured(
-            np.ascontiguousarray(points[:, :2]), found, self._pose.of(_before_camera(points, found)), _tilt(points)
-        )
+        if not tight and not shown.fits:
+            shown = self._look(rgb, shown.box, shown.tilt) or shown
+        pose = self._pose.of(_before_camera(shown.points, shown.box))
+        return Measured(np.ascontiguousarray(shown.points[:, :2]), shown.box, pose, shown.tilt)
 
-    def _look(self, rgb: NDArray[np.uint8], square: NDArray[np.float64]) -> NDArray[np.float32] | None:
-        """Run the network over a square; return the points in pixels of the frame, shape (478, 3), or None."""
+    def _look(self, rgb: NDArray[np.uint8], box: Box, tilt: float) -> _Shown | None:
+        """Run the network over the square around a face; None where it shows none."""
+        square = _square(box, tilt)
         crop = cut(rgb, square, size=_SIZE)
         tensor = np.multiply(crop[None], np.float32(1 / 255), dtype=np.float32)
         landmarks, presence = self._network(tensor)[:2]
         if presence.item() < _PRESENT:
             return None
-        points = landmarks.reshape(_POINTS, 3).astype(np.float64)
+        points = landmarks.reshape(_POINTS, 3)
+        across, down = points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]
+        turned = math.degrees(math.atan2(down, across))
+        fits = _fits(landmark_box(points[:, :2]), turned)
         # The network counts from the picture's corner, the affine from the first pixel's centre.
-        points[:, :2] = (points[:, :2] - 0.5 - square[:, 2]) @ np.linalg.inv(square[:, :2]).T
-        points[:, 2] /= math.hypot(square[0, 0], square[0, 1])
-        return points.astype(np.float32)
+        back = np.zeros((3, 3))
+        back[:2, :2] = np.linalg.inv(square[:, :2])
+        back[2, 2] = 1 / math.hypot(square[0, 0], square[0, 1])
+        shift = back[:2, :2] @ (square[:, 2] + 0.5)
+        points = (points @ back.T - (shift[0], shift[1], 0.0)).astype(np.float32)
+        return _Shown(points, landmark_box(points[:, :2]), (turned + tilt + 180) % 360 - 180, fits)
+
+
+class _Shown(NamedTuple):
+    """A face in a square.
+
+    Attributes:
+        points: float32, shape (478, 3), pixels of the frame.
+        box: spans them.
+        tilt: by how many degrees the line of the eyes is turned, clockwise in the picture.
+        fits: whether it lies in the square as it should.
+    """
+
+    points: NDArray[np.float32]
+    box: Box
+    tilt: float
+    fits: bool
 
 
 def _square(box: Box, tilt: float) -> NDArray[np.float64]:
@@ -121,23 +138,12 @@ def _square(box: Box, tilt: float) -> NDArray[np.float64]:
     return np.column_stack([turn, shift])
 
 
-def _tilt(points: NDArray[np.float32]) -> float:
-    """Return by how many degrees the line of the eyes is turned, clockwise in the picture."""
-    across, down = points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]
-    return math.degrees(math.atan2(down, across))
-
-
-def _fits(points: NDArray[np.float32], square: NDArray[np.float64]) -> bool:
-    """Return whether a face lies in a square as it should."""
-    box = landmark_box(points[:, :2])
-    side = _SIZE / math.hypot(square[0, 0], square[0, 1])
-    middle = square[:, :2] @ (box.centre[0] - 0.5, box.centre[1] - 0.5) + square[:, 2] + 0.5
-    growth = max(box.width, box.height) * _REGION / side
-    turned = _tilt(points) - math.degrees(math.atan2(square[0, 1], square[0, 0]))
+def _fits(box: Box, turned: float) -> bool:
+    """Return whether a face lies in the network's input as it should; turned by so many degrees."""
     return (
-        math.dist(middle, (_SIZE / 2, _SIZE / 2)) <= _ASIDE * _SIZE
-        and 1 / _GROWN <= growth <= _GROWN
-        and abs((turned + 180) % 360 - 180) <= _TURNED
+        math.dist(box.centre, (_SIZE / 2, _SIZE / 2)) <= _ASIDE * _SIZE
+        and 1 / _GROWN <= max(box.width, box.height) * _REGION / _SIZE <= _GROWN
+        and abs(turned) <= _TURNED
     )
 
 
