@@ -51,7 +51,10 @@ def chosen(clips: list[Clip], count: int) -> list[Clip]:
 
 
 async def measure(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
-    """Play every clip through every network; returns the calls' figures by the network's name."""
+    """Play every clip through every network; returns the calls' figures by the network's name.
+
+    What is known is kept after every clip.
+    """
     clips = chosen(find_clips(options.data), options.clips)
     damages = [one for one in DAMAGES if not options.only or one.name in options.only]
     told: dict[str, list[dict[str, Any]]] = {damage.name: [] for damage in damages}
@@ -81,7 +84,19 @@ async def measure(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]
                     figures = summary(received, said, length_s=options.seconds)
                     told[damage.name].append({"clip": clip.path.name, **figures})
                     bar.advance(task)
+                keep(options, told)
     return told
+
+
+def keep(options: argparse.Namespace, told: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, float]]:
+    """Write down what is known so far, where that is wanted; returns each network's figures."""
+    rows = {name: together(calls) for name, calls in told.items()}
+    if options.json:
+        document = {"machine": asdict(describe()), "as_before": options.as_before, "networks": rows, "calls": told}
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    if options.plot:
+        draw(options.plot, rows)
+    return rows
 
 
 def together(calls: list[dict[str, Any]]) -> dict[str, float]:
@@ -125,16 +140,11 @@ def main() -> None:
             told = asyncio.run(measure(options))
     except StreamGuardError as error:
         sys.exit(f"network: {error}")
-    rows = {name: together(calls) for name, calls in told.items()}
+    rows = keep(options, told)
     table = Table("network", *next(iter(rows.values())))
     for name, row in rows.items():
         table.add_row(name, *(f"{value:g}" for value in row.values()))
     Console(width=220).print(table)
-    if options.json:
-        document = {"machine": asdict(describe()), "as_before": options.as_before, "networks": rows, "calls": told}
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
-    if options.plot:
-        draw(options.plot, rows)
 
 
 if __name__ == "__main__":

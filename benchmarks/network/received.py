@@ -31,11 +31,11 @@ from stream_guard.testing.peers import WhipSender
 
 __all__ = ["FPS", "Received", "adapting_encoder", "as_before", "pictures", "receive"]
 
-FPS = 20.0
+FPS = 15.0
 _LONGEST_SIDE = 640
 _KBPS = 1500
 _LEAST_KBPS = 100
-_LOOKS_A_SECOND = 6.0
+_LOOKS_A_SECOND = 5.0
 
 
 @dataclass(eq=False)
