@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from stream_guard.errors import ConfigError
+from stream_guard.errors import ConfigError, printable
 
 __all__ = ["Config", "is_loopback"]
 
@@ -131,6 +131,8 @@ class Config(BaseModel):
             return cls.model_validate(settings)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
+            where = printable(".".join(str(part) for part in first["loc"])[:100])
             what = first["msg"].removeprefix("Value error, ")
             raise ConfigError(f"{where}: {what}" if where else what) from error
+        except UnicodeEncodeError:  # arguments are bytes, and may be half a letter
+            raise ConfigError("a setting holds what is no text") from None

@@ -41,7 +41,13 @@ __all__ = [
     "TooManySessions",
     "TrackingError",
     "UnsupportedMedia",
+    "printable",
 ]
+
+
+def printable(text: str) -> str:
+    """Return what others wrote, fit for a message: no line breaks, nothing a terminal obeys, no half letters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class StreamGuardError(Exception):

@@ -209,6 +209,7 @@ def _events(replay: Replay) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from stream_guard.errors import printable
     from stream_guard.protocol.messages import Engine, Event, Session
 
     table = Table("time", "at", "what", "face", "authenticity", box=None, header_style="bold")
@@ -223,28 +224,25 @@ def _events(replay: Replay) -> Table:
             table.add_row(_clock(line), f"{message.t:.1f} s", what, face, value)
         elif isinstance(message, Session):
             reason = f" ({message.reason})" if message.reason else ""
-            # What comes from outside is text, whatever marks it holds.
-            shown = Text(_printable(f"{message.state}: {message.kind} {message.label}{reason}"))
+            # What comes from outside is text, whatever marks it holds; a journal may be anybody's.
+            shown = Text(printable(f"{message.state}: {message.kind} {message.label}{reason}"))
             table.add_row(_clock(line), "", shown)
         elif isinstance(message, Engine):
-            table.add_row(_clock(line), "", Text(_printable(f"engine: {message.engine} on {message.device}")))
+            table.add_row(_clock(line), "", Text(printable(f"engine: {message.engine} on {message.device}")))
         elif line.evidence is not None:
-            table.add_row(_clock(line), "", Text(_printable(f"picture kept: {line.evidence}")))
+            table.add_row(_clock(line), "", Text(printable(f"picture kept: {line.evidence}")))
     return table
 
 
 def _about(kept: Kept, replay: Replay) -> str:
+    from stream_guard.errors import printable
+
     header = replay.header
     model = f"{header.model.name} {header.model.version} on {header.engine}, " if header else ""
     how = "whole" if replay.ended else "without an end: the server was stopped, or is still at it"
     gaps = f", {replay.torn} torn" if replay.torn else ""
     gaps += f", {replay.missing} missing" if replay.missing else ""
-    return f"{_printable(model)}{replay.lines} lines{gaps}, {how}; in {kept.path}"
-
-
-def _printable(text: str) -> str:
-    """Return it without what a terminal obeys: a journal may have been written by anybody."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return f"{printable(model)}{replay.lines} lines{gaps}, {how}; in {kept.path}"
 
 
 def _clock(line: Line) -> str:

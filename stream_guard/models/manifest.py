@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from stream_guard.errors import ModelError
+from stream_guard.errors import ModelError, printable
 
 __all__ = [
     "AlarmRate",
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Calibration(_Strict):
@@ -183,5 +183,6 @@ class Manifest(_Strict):
             raise ModelError(f"cannot read the model manifest {path}: {error.strerror}") from error
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise ModelError(f"{path} is not a model manifest: {where}: {first['msg']}") from error
+            where = ".".join(str(part) for part in first["loc"])[:100] or "the file"
+            what = printable(f"{where}: {first['msg']}")
+            raise ModelError(f"{path} is not a model manifest: {what}") from error

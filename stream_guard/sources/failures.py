@@ -11,7 +11,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from stream_guard.errors import SourceEnded, SourceError, SourceNotFound, UnsupportedMedia
+from stream_guard.errors import SourceEnded, SourceError, SourceNotFound, UnsupportedMedia, printable
 from stream_guard.sources.inputs import Input
 
 __all__ = ["MAX_PIXELS", "expect_file", "expect_size", "explain", "shortfall"]
@@ -55,7 +55,10 @@ def expect_file(path: Path) -> None:
         SourceNotFound: it is something else.
         OSError: it cannot be looked at.
     """
-    mode = path.stat().st_mode
+    try:
+        mode = path.stat().st_mode
+    except ValueError:  # no name of a file: it holds a zero, or half a letter
+        raise SourceNotFound(f"no such file: {printable(path.name)}") from None
     if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
         raise SourceNotFound(f"{path.name} is a pipe; save what comes through it to a file first")
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from stream_guard.errors import ConfigError
+from stream_guard.errors import ConfigError, printable
 
 __all__ = ["Input", "blot", "camera_input", "file_input", "network_input", "screen_input"]
 
@@ -62,7 +62,7 @@ def blot(url: str) -> str:
         app, slash, _ = path.strip("/").partition("/")
         path = f"/{app}/***" if slash else path
     query = "***" if parts.query else ""
-    return _printable(urlunsplit((parts.scheme, _host(parts), path, query, "")))
+    return printable(urlunsplit((parts.scheme, _host(parts), path, query, "")))
 
 
 def file_input(path: str, *, realtime: bool = False) -> Input:
@@ -73,11 +73,13 @@ def file_input(path: str, *, realtime: bool = False) -> Input:
         realtime: play it at its own pace, as if it were live.
     """
     if path.startswith("file:"):
-        path = unquote(urlsplit(path).path)
+        # Not by `urlsplit`: brackets, which it takes for half an IPv6 address, may stand in a name.
+        rest = re.split(r"[?#]", path.removeprefix("file:"), maxsplit=1)[0]
+        path = unquote(f"/{rest[2:].partition('/')[2]}" if rest.startswith("//") else rest)
     # "file:" keeps FFmpeg from reading a protocol out of the name; the whitelist keeps a playlist from
     # fetching what it names.
     options = {"protocol_whitelist": "file"}
-    return Input(f"file:{path}", "file", _printable(Path(path).name or path), options=options, live=realtime)
+    return Input(f"file:{path}", "file", printable(Path(path).name or path), options=options, live=realtime)
 
 
 def network_input(url: str) -> Input:
@@ -176,11 +178,6 @@ def _device(url: str, known: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     if "size" in given and not re.fullmatch(r"\d+x\d+", given["size"]):
         raise ConfigError(f"{scheme}: size is WIDTHxHEIGHT, such as 1280x720")
     return unquote(which), {known[name]: value for name, value in given.items()}
-
-
-def _printable(text: str) -> str:
-    """Return it without line breaks, what terminals obey, and half letters, which cannot even be printed."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _host(parts: SplitResult) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from stream_guard.errors import SignallingError
+from stream_guard.errors import SignallingError, printable
 
 __all__ = [
     "Fragment",
@@ -70,7 +70,7 @@ def check_offer(offer: str) -> None:
         raise SignallingError(406, "the offer sends more than one video; send one")
     codecs = [name for name in dict.fromkeys(_codecs(sent[0]).values()) if name not in _NOT_CODECS]
     if not set(codecs) & set(_DECODABLE):
-        offered = " and ".join(name[:16] for name in codecs[:8]) or "no codec at all"
+        offered = " and ".join(printable(name[:16]) for name in codecs[:8]) or "no codec at all"
         raise SignallingError(406, f"the offer has {offered}; this server takes VP8 and H264")
 
 
