@@ -90,14 +90,14 @@ def recording(
     """
     faces = tuple(face_record(face, points) for face, points in snapshot.points.items())
     return Recording(
-        label=snapshot.info.label,
+        label=_whole(snapshot.info.label),
         kind=snapshot.info.kind,
         live=snapshot.info.live,
         began=_iso(snapshot.began),
         length_s=round(snapshot.length_s, 3),
         sha256=sha256,
         bytes=size,
-        broken=broken,
+        broken=None if broken is None else _whole(broken),
         verdict=verdict or _verdict(snapshot, faces),
         received=snapshot.received,
         dropped=snapshot.dropped,
@@ -148,7 +148,7 @@ def moment_record(moment: Moment, *, pictures: bool = True) -> MomentRecord:
         t=round(moment.t, 3),
         at=_iso(moment.at),
         frame=moment.frame,
-        note=moment.note,
+        note=_whole(moment.note),
         score=moment.score,
         transport=moment.transport,
         engine=moment.engine,
@@ -216,6 +216,11 @@ def _column(values: NDArray[Any]) -> tuple[float | None, ...]:
 def _fraction(value: float) -> float | None:
     number = float(value)
     return None if math.isnan(number) else round(min(max(number, 0.0), 1.0), 3)
+
+
+def _whole(text: str) -> str:
+    """Return text that any encoding takes: a file's name may hold half a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _base64(data: bytes) -> str | None:

@@ -36,13 +36,12 @@ def format_of(path: Path) -> Format:
 
 def encode(report: Report, kind: Format) -> bytes:
     """Return the report's bytes. Takes a second for an hour of call: not for the event loop."""
-    # What comes from outside may hold half a surrogate pair: it must not make a report impossible.
     if kind == "json":
-        return report.model_dump_json(indent=1).encode("utf-8", "replace") + b"\n"
+        return report.model_dump_json(indent=1).encode() + b"\n"
     if kind == "csv":
         from stream_guard.recording.table import csv_table
 
-        return csv_table(report).encode("utf-8", "replace")
+        return csv_table(report).encode()
     from stream_guard.recording.report import render
 
-    return render(report).encode("utf-8", "replace")
+    return render(report).encode()

@@ -213,10 +213,9 @@ class Trace:
                 known = self.faces[face.id] = FaceTrace(face.id)
                 self.faces_seen += face.id > self._newest  # ids grow, and are never given again
                 self._newest = max(self._newest, face.id)
-                if len(self.faces) > _FACES:
-                    del self.faces[min(self.faces.values(), key=lambda one: one.last_s).id]
-            if face.id in self.faces:
-                known.add(at_s, face, looked=looked)
+            known.add(at_s, face, looked=looked)
+            if len(self.faces) > _FACES:
+                del self.faces[min(self.faces.values(), key=lambda one: one.last_s).id]
         self._follow(at_s, transport)
 
     def _follow(self, at_s: float, now: TransportReport) -> None:
