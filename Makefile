@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo serve test check bench setup setup-test clean
+.PHONY: help demo serve test check bench fuzz setup setup-test clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -28,6 +28,10 @@ check: setup-test  ## Style, types and layers only
 bench: setup  ## Measure latency and load, and compare with this kind of machine's last results
 	$(BIN)/pip install --quiet --editable '.[openvino,bench]'
 	$(BIN)/python -m benchmarks.measure
+
+fuzz: setup-test  ## Look for inputs that break what reads them, 60 s of processor time for each reader
+	$(BIN)/pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz
 
 setup: $(VENV)/.demo
 
