@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -40,14 +41,42 @@ def test_a_face_comes_back_as_fractions_and_a_wall_as_nothing(mesh: FaceMesh) ->
     assert np.array_equal(mesh.detect(FACE)[0].points, found.points), "nothing is kept between pictures"
 
 
-def test_a_child_that_dies_is_replaced_a_few_times(mesh: FaceMesh) -> None:
-    for _ in range(3):
+def test_a_child_that_dies_is_replaced_so_often_and_later_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_RESTARTS", 1)
+    told: list[str] = []
+    with FaceMesh(store.path(store.LANDMARKER), told=told.append) as mesh:
         os.kill(_child(mesh), signal.SIGKILL)
         assert mesh.detect(FACE) == []
+        assert told == ["the landmarker's process died or hung, and was started again"]
         assert len(mesh.detect(FACE)) == 1
-    os.kill(_child(mesh), signal.SIGKILL)
-    with pytest.raises(ModelError, match="keeps dying"):
-        mesh.detect(FACE)
+        os.kill(_child(mesh), signal.SIGKILL)
+        for _ in range(2):
+            with pytest.raises(ModelError, match="the landmarker's process died 1 times in 60 s"):
+                mesh.detect(FACE)
+        mesh._limit._times.clear()  # as it is a minute later
+        assert mesh.detect(FACE) == []
+        assert len(mesh.detect(FACE)) == 1
+    assert len(told) == 2
+
+
+def test_a_file_that_was_swapped_meanwhile_is_not_taken(tmp_path: Path) -> None:
+    file = tmp_path / "face_landmarker.task"
+    file.write_bytes(store.path(store.LANDMARKER).read_bytes())
+    with FaceMesh(file) as mesh:
+        file.write_bytes(file.read_bytes()[:-1])
+        assert len(mesh.detect(FACE)) == 1, "what runs, runs"
+        os.kill(_child(mesh), signal.SIGKILL)
+        with pytest.raises(ModelError, match="was changed meanwhile"):
+            mesh.detect(FACE)
+
+
+def test_a_process_that_cannot_be_started_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **more: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(ModelError, match="cannot be started: Too many open files"):
+        FaceMesh(store.path(store.LANDMARKER))
 
 
 def test_a_child_that_hangs_is_replaced(mesh: FaceMesh, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,15 +106,6 @@ def test_closing_does_not_wait_for_a_child_that_hangs(mesh: FaceMesh) -> None:
     assert not asked.is_alive()
     assert time.monotonic() - began < 5
     assert errors == ["the face landmarker has been closed"]
-
-
-def test_good_answers_make_up_for_deaths(mesh: FaceMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_HEALTHY", 2)
-    for _ in range(5):
-        os.kill(_child(mesh), signal.SIGKILL)
-        assert mesh.detect(FACE) == []
-        assert len(mesh.detect(FACE)) == 1
-        assert len(mesh.detect(FACE)) == 1
 
 
 def test_closing_ends_the_child(mesh: FaceMesh) -> None:

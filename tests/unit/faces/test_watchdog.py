@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from stream_guard.faces import watchdog
 from stream_guard.faces.watchdog import Watchdog
 
 pytestmark = pytest.mark.unit
@@ -29,6 +32,20 @@ def test_what_is_done_in_time_is_left_alone() -> None:
         pass
     assert not ended.wait(0.6)
     dog.close()
+    dog.close()
+
+
+def test_time_in_which_we_were_stopped_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    jumps = itertools.count()
+
+    def asleep_in_between() -> float:
+        return next(jumps) * 3600.0
+
+    monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=asleep_in_between))
+    ended = threading.Event()
+    dog = Watchdog()
+    with dog.limit(30, ended.set):
+        assert not ended.wait(1.5), "six hours passed, of which we were awake for three seconds"
     dog.close()
 
 
