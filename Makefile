@@ -25,7 +25,8 @@ check: setup-test  ## Style, types and layers only
 	$(BIN)/mypy plugins/obs/stream_guard_obs.py
 	$(BIN)/lint-imports
 
-bench: setup  ## Measure latency and load, and compare with this kind of machine's last results
+bench: setup  ## Measure how fast it is, and compare with this kind of machine's last results
+	$(BIN)/pip install --quiet 'torch==2.13.0'  # two of the peers beside which it is measured run on it
 	$(BIN)/pip install --quiet --editable '.[openvino,bench]'
 	$(BIN)/python -m benchmarks.measure
 

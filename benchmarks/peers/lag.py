@@ -1,19 +1,14 @@
 """How far behind is a reader that is slower than its call? aiortc's track read directly, and stream-guard's source.
 
-``python -m benchmarks.peers.lag --seconds 30 --work-ms 100``. The same call goes to each in its turn; both readers
-do nothing but wait so long for every picture they get, as a slow detector would. The lag is from the capture of a
-picture to its being read, told by the number drawn into it.
+The same call goes to each in its turn; both readers do nothing but wait so long for every picture they get, as a
+slow detector would. The lag is from the capture of a picture to its being read, told by the number drawn into it.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -29,9 +24,10 @@ from stream_guard.bench.children import ask, line, running
 from stream_guard.bench.sender import Plan
 from stream_guard.clock import MonotonicClock, ms
 from stream_guard.errors import SourceEnded
-from stream_guard.inference.environment import describe
 from stream_guard.sources.webrtc import WebRtcSource
 from stream_guard.testing.peers import serving
+
+__all__ = ["both", "by_source", "by_track", "measure"]
 
 _CLOCK = MonotonicClock()
 
@@ -123,33 +119,14 @@ async def measure(
     }
 
 
-async def both(seconds: float, work_s: float, shape: clip.Shape) -> dict[str, object]:
-    """Play the call to one after the other."""
+async def both(*, seconds: float, work_s: float, shape: clip.Shape) -> dict[str, object]:
+    """Play the call to one after the other; returns ``ours`` and ``others`` by name."""
     with tempfile.TemporaryDirectory() as folder:
         path, packets = Path(folder) / "call.mp4", Path(folder) / "packets"
         await asyncio.to_thread(clip.make, path, shape, seconds=5)
         count = round(seconds * shape.fps) + 60  # no number comes twice
         clip.save(packets, await asyncio.to_thread(clip.encode, path, shape, codec="VP8", kbps=1000, count=count))
         plan = Plan(shape=shape, kbps=1000, encoded=True)
-        receivers: dict[str, Receive] = {"aiortc's track": by_track, "stream-guard's source": by_source}
-        return {
-            name: await measure(receive, packets, plan, seconds=seconds, work_s=work_s)
-            for name, receive in receivers.items()
-        }
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--work-ms", type=float, default=100.0, help="that the reader takes for a picture")
-    options = parser.parse_args()
-    shape = clip.Shape(640, 360)
-    readers = asyncio.run(both(options.seconds, options.work_ms / 1000, shape))
-    told = {"machine": asdict(describe()), "work_ms": options.work_ms, "readers": readers}
-    json.dump(told, sys.stdout, indent=1)
-    sys.stdout.write("\n")
-
-
-if __name__ == "__main__":
-    main()
+        theirs = await measure(by_track, packets, plan, seconds=seconds, work_s=work_s)
+        own = await measure(by_source, packets, plan, seconds=seconds, work_s=work_s)
+    return {"ours": own, "others": {"aiortc's track": theirs}}

@@ -1,15 +1,13 @@
 """MTCNN as facenet-pytorch ships it (MIT licence, weights included), the face detector of most published pipelines.
 
-The package asks for old versions of torch and torchvision. Install it without them, beside ours::
-
-    pip install --no-deps --target DIR facenet-pytorch
-
-and name DIR. What it needs of torchvision, suppressing overlapping boxes, stands here.
+The package asks for old versions of torch and torchvision, so it is installed without them, in a folder of its own.
+What it needs of torchvision, suppressing overlapping boxes, stands here.
 """
 
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +20,25 @@ from torch import Tensor
 
 from stream_guard.errors import ConfigError
 
-__all__ = ["load_mtcnn", "suppressed"]
+__all__ = ["install", "load_mtcnn", "suppressed"]
+
+_PACKAGE = "facenet-pytorch==2.6.0"
+
+
+def install(folder: Path) -> Path:
+    """Install the package there unless it is there already; returns the folder.
+
+    Raises:
+        ConfigError: pip cannot.
+    """
+    if not (folder / "facenet_pytorch").is_dir():
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
+        done = subprocess.run(
+            [*pip, "--no-deps", "--target", str(folder), _PACKAGE], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise ConfigError(f"pip could not install {_PACKAGE}: {done.stderr.strip().splitlines()[-1:]}")
+    return folder
 
 
 def load_mtcnn(folder: Path) -> Any:

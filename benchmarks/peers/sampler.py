@@ -1,20 +1,15 @@
 """Seconds until a swap is flagged: stream-guard's alarm, and one frame in five seconds as a call plugin does it.
 
-``python -m benchmarks.peers.sampler``. A made-up call in which a swap begins is scored once, every frame. The
-sampler looks at one frame every five seconds and flags it where the model holds it for synthetic. Its first
-look may fall anywhere, so all of a fifth of a second apart are tried. Both judge by the same model: what differs is
-how often it is asked, and what is made of the answers.
+A made-up call in which a swap begins is scored once, every frame. The sampler looks at one frame every five seconds
+and flags it where the model holds it for synthetic. Its first look may fall anywhere, so all of a fifth of a second
+apart are tried. Both judge by the same model: what differs is how often it is asked, and what is made of it.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import av
@@ -24,11 +19,12 @@ from stream_guard.app import Runtime
 from stream_guard.bench.latency import percentiles
 from stream_guard.clock import NS_PER_S
 from stream_guard.config import Config
-from stream_guard.inference.environment import describe
 from stream_guard.pipeline.observers import Scored, SessionInfo
 from stream_guard.scoring.observation import EventKind
 from stream_guard.sources.registry import open_source
 from stream_guard.testing.caller import Caller
+
+__all__ = ["measure", "sampled", "score", "write"]
 
 EVERY_S = 5.0
 PHASE_S = 0.2
@@ -84,38 +80,28 @@ def write(path: Path, *, seconds: float, swap_s: float, fps: int) -> None:
         out.mux(stream.encode(None))
 
 
-def main() -> None:
-    """Score and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=24.0)
-    parser.add_argument("--swap-at", type=float, default=10.0)
-    parser.add_argument("--fps", type=int, default=15)
-    options = parser.parse_args()
+def measure(*, seconds: float, swap_s: float, fps: int) -> dict[str, object]:
+    """Make a call, score it, and sample the scores; returns ``ours`` and ``others`` by name, in seconds."""
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "call.mp4"
-        write(clip, seconds=options.seconds, swap_s=options.swap_at, fps=options.fps)
+        write(clip, seconds=seconds, swap_s=swap_s, fps=fps)
         looks, alarms = asyncio.run(score(clip))
-    phases = [
-        sampled(looks, first_s=float(first_s), swap_s=options.swap_at) for first_s in np.arange(0, EVERY_S, PHASE_S)
-    ]
+    phases = [sampled(looks, first_s=float(first_s), swap_s=swap_s) for first_s in np.arange(0, EVERY_S, PHASE_S)]
     delays = [delay for _, delay in phases if delay is not None]
-    later = [at_s - options.swap_at for at_s in alarms if at_s >= options.swap_at]
-    told = {
-        "machine": asdict(describe()),
-        "stream-guard": {
-            "early": sum(at_s < options.swap_at for at_s in alarms),
+    later = [at_s - swap_s for at_s in alarms if at_s >= swap_s]
+    return {
+        "ours": {
+            "early": sum(at_s < swap_s for at_s in alarms),
             "seconds_to_flag": round(later[0], 2) if later else None,
         },
-        "one frame in 5 s": {
-            "early": sum(early for early, _ in phases),
-            "missed": len(phases) - len(delays),
-            "of_phases": len(phases),
-            "seconds_to_flag": {"mean": round(float(np.mean(delays)), 2), **percentiles(delays)} if delays else {},
+        "others": {
+            "one frame in 5 s": {
+                "early": sum(early for early, _ in phases),
+                "missed": len(phases) - len(delays),
+                "of_phases": len(phases),
+                "seconds_to_flag": {"mean": round(float(np.mean(delays)), 2), **percentiles(delays)}
+                if delays
+                else {},
+            }
         },
     }
-    json.dump(told, sys.stdout, indent=1)
-    sys.stdout.write("\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,56 +1,47 @@
 """The same frames through stream-guard's parts and through what others build, in turns, in processor time a frame.
 
-``python -m benchmarks.peers.side_by_side --facenet DIR --mesonet Meso4_DF.npz``; `benchmarks.peers.mtcnn` says what
-DIR is. Each is asked for every face of a decoded 1280x720 frame and one verdict a face; torch runs on one thread,
-since a frame at a time leaves it little to share out. Ratios are of processor time, so other work on the machine
-matters less.
+Each is asked for every face of a decoded 1280x720 frame and one verdict a face; torch runs on one thread, since a
+frame at a time leaves it little to share out. Ratios are of processor time: other work on the machine matters less.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
 
-from benchmarks.accuracy.peers.mesonet import SIZE, load_mesonet
+from benchmarks.accuracy.peers.mesonet import SIZE, Meso4, load_mesonet
 from benchmarks.peers.efficientnet import B4_INPUT, EfficientNetB4
 from benchmarks.peers.mtcnn import load_mtcnn
 from stream_guard.bench.processes import measure
 from stream_guard.budget.plan import Plan
-from stream_guard.cli.progress import frame_progress
 from stream_guard.faces.align import crop_matrix, cut
 from stream_guard.faces.finder import Finder
-from stream_guard.faces.landmarker import Landmarker
 from stream_guard.faces.mesh import FaceMesh
 from stream_guard.faces.tracker import FaceTracker
 from stream_guard.inference.engine import EngineOptions
-from stream_guard.inference.environment import describe
-from stream_guard.inference.registry import choose, choose_cpu
+from stream_guard.inference.registry import choose, open_network
 from stream_guard.models import store
+from stream_guard.pipeline.face_measurer import FaceMeasurer
 from stream_guard.testing.caller import Caller
+
+__all__ = ["compare", "cost", "mediapipe_and_mesonet", "mtcnn_and_b4", "ours"]
 
 Picture = NDArray[np.uint8]
 Look = Callable[[Picture, int], int]
 """A frame and its number, to how many faces were judged."""
 
 
-def ours(mesh: FaceMesh, engine: str) -> Look:
+def ours(measurer: FaceMeasurer, engine: str) -> Look:
     """Return what the pipeline does with a frame: follow, cut out, judge; a search for faces every half second."""
     path, manifest = store.default_model()
-    network = choose_cpu().open_network(store.path(store.FINDER), Finder.INPUT_SHAPE)
-    tracker = FaceTracker(
-        find=Finder(network), landmarker=Landmarker(mesh), min_face_px=manifest.min_face_px, max_faces=25
-    )
+    network = open_network(store.path(store.FINDER), Finder.INPUT_SHAPE)
+    tracker = FaceTracker(find=Finder(network), landmarker=measurer, min_face_px=manifest.min_face_px, max_faces=25)
     runner = choose(engine)()
     runner.load(path, manifest, EngineOptions(max_batch=1, threads=1))
 
@@ -81,9 +72,9 @@ def mtcnn_and_b4(folder: Path) -> Look:
     return look
 
 
-def mediapipe_and_mesonet(mesh: FaceMesh, weights: Path) -> Look:
+def mediapipe_and_mesonet(mesh: FaceMesh, weights: Path | None) -> Look:
     """Return MediaPipe's landmarker on the whole frame and MesoNet on the face."""
-    network = load_mesonet(weights)
+    network = load_mesonet(weights) if weights is not None else Meso4().eval()
 
     def look(rgb: Picture, number: int) -> int:
         faces = mesh.detect(rgb)
@@ -106,50 +97,57 @@ def cost(look: Look, pictures: list[Picture], first: int) -> tuple[float, int]:
     return (measure(os.getpid()).cpu_s - before) * 1000 / len(pictures), faces
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--facenet", type=Path, help="folder that holds facenet_pytorch")
-    parser.add_argument("--mesonet", type=Path, help="Meso4_DF.npz or another of its weights")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=15, help="in a round and turn")
-    parser.add_argument("--engine", default="auto")
-    options = parser.parse_args()
+def compare(
+    facenet: Path,
+    *,
+    mesonet: Path | None = None,
+    rounds: int = 3,
+    frames: int = 10,
+    engine: str = "auto",
+    tick: Callable[[int], None] = lambda frames: None,
+) -> dict[str, object]:
+    """Let each look at the same frames, round after round.
+
+    Args:
+        facenet: folder that holds facenet_pytorch.
+        mesonet: ``Meso4_DF.npz``; without it the network's weights are random, at the same cost.
+        rounds: of turns.
+        frames: in a turn.
+        engine: of ours.
+        tick: is told how many frames have been looked at.
+
+    Returns:
+        ``ours`` and ``others`` by name: median processor time of a frame in milliseconds, times ours, faces judged.
+    """
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     caller = Caller()
-    pictures = [caller.frame(number / 30) for number in range(options.frames)]
-    with FaceMesh(store.path(store.LANDMARKER)) as mesh:
-        contestants = {"stream-guard": ours(mesh, options.engine)}
-        if options.facenet:
-            contestants["MTCNN + EfficientNet-B4"] = mtcnn_and_b4(options.facenet)
-        if options.mesonet:
-            contestants["MediaPipe + MesoNet"] = mediapipe_and_mesonet(mesh, options.mesonet)
+    pictures = [caller.frame(number / 30) for number in range(frames)]
+    task = store.path(store.LANDMARKER)
+    with FaceMeasurer(task) as measurer, FaceMesh(task) as mesh:
+        contestants = {
+            "stream-guard": ours(measurer, engine),
+            "MTCNN + EfficientNet-B4": mtcnn_and_b4(facenet),
+            "MediaPipe + MesoNet": mediapipe_and_mesonet(mesh, mesonet),
+        }
         costs: dict[str, list[float]] = {name: [] for name in contestants}
         seen = dict.fromkeys(contestants, 0)
-        with frame_progress(Console(stderr=True)) as progress:
-            task = progress.add_task("looking", total=options.rounds * options.frames * len(contestants))
-            for look in contestants.values():
-                look(pictures[0], 0)  # whatever is made once
-            for turn in range(options.rounds):
-                for name, look in contestants.items():
-                    spent, faces = cost(look, pictures, 1 + turn * options.frames)
-                    costs[name].append(spent)
-                    seen[name] += faces
-                    progress.advance(task, options.frames)
+        for look in contestants.values():
+            look(pictures[0], 0)  # whatever is made once
+        for turn in range(rounds):
+            for name, look in contestants.items():
+                spent, faces = cost(look, pictures, 1 + turn * frames)
+                costs[name].append(spent)
+                seen[name] += faces
+                tick(frames)
     base = float(np.median(costs["stream-guard"]))
     rows = {
         name: {
             "cpu_ms_a_frame": round(float(np.median(spent)), 2),
             "times_ours": round(float(np.median(spent)) / base, 2),
             "faces_judged": seen[name],
-            "of_frames": options.rounds * options.frames,
+            "of_frames": rounds * frames,
         }
         for name, spent in costs.items()
     }
-    json.dump({"machine": asdict(describe()), "contestants": rows}, sys.stdout, indent=1)
-    sys.stdout.write("\n")
-
-
-if __name__ == "__main__":
-    main()
+    return {"ours": rows.pop("stream-guard"), "others": rows}

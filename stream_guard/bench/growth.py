@@ -75,9 +75,9 @@ def growth(counts: Sequence[int], costs: Sequence[float]) -> dict[str, float | N
 
     Returns:
         ``first``, ``last``: what one more costs in the first step and in the last. ``last_over_first``: 1 where
-        growth is linear, below where one more becomes cheaper, None where the first cost nothing. ``exponent``: of
-        the power of the count that fits best (least squares of logarithms); below 1 where there is a fixed part,
-        above 1 where growth is more than linear.
+        growth is linear, below where one more becomes cheaper. ``whole``: the cost at the last count over that at
+        the first. Both are None where that cost nothing. ``exponent``: of the power of the count that fits best
+        (least squares of logarithms); below 1 with a fixed part, above 1 where growth is more than linear.
     """
     slopes = np.diff(costs) / np.diff(counts)
     exponent = np.polyfit(np.log(counts), np.log(np.maximum(costs, 1e-9)), 1)[0]
@@ -85,5 +85,6 @@ def growth(counts: Sequence[int], costs: Sequence[float]) -> dict[str, float | N
         "first": round(float(slopes[0]), 4),
         "last": round(float(slopes[-1]), 4),
         "last_over_first": round(float(slopes[-1] / slopes[0]), 3) if slopes[0] > 0 else None,
+        "whole": round(costs[-1] / costs[0], 3) if costs[0] > 0 else None,
         "exponent": round(float(exponent), 3),
     }

@@ -10,12 +10,14 @@ from stream_guard.bench.latency import STAGES, Flight
 from stream_guard.clock import NS_PER_S, ms
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["draw_growth", "draw_latency", "draw_load"]
 
 _DPI = 120
+
+_ALL = 0.95
+"""Share of the scores from which on none is held to be missing: some frames are on their way at the end."""
 
 
 def draw_latency(path: Path, flown: Sequence[Flight], figures: Mapping[str, Any]) -> None:
@@ -88,31 +90,40 @@ def draw_growth(path: Path, series: Mapping[str, Any]) -> None:
         series: ``faces`` and ``sessions``, each with ``steps``, ``cores`` and ``p50_ms`` as
             ``stream-guard bench growth`` writes them.
     """
-    figure = _figure(9, 6.2)
+    figure = _figure(9, 6.4)
     for row, (what, told) in zip(figure.subplots(len(series), 2, squeeze=False), series.items(), strict=True):
         steps = list(told["steps"].values())
         counts = [one["count"] for one in steps]
         cores = [one["cores"] for one in steps]
-        row[0].plot(counts, cores, "o-", label="server")
-        _straight(row[0], counts, cores, told["cores"])
-        row[0].set(ylabel="cores")
-        for name in ("p50", "p95"):
-            row[1].plot(counts, [one["glass_to_score_ms"].get(name) for one in steps], "o-", label=name)
         median = [one["glass_to_score_ms"].get("p50", 0.0) for one in steps]
-        _straight(row[1], counts, median, told["p50_ms"])
+        p95 = [one["glass_to_score_ms"].get("p95", 0.0) for one in steps]
+        row[0].plot(counts, cores, "o-", label="server")
+        row[0].set(ylabel="cores")
+        row[1].plot(counts, median, "o-", label="p50")
+        row[1].plot(counts, p95, "o-", label="p95")
         row[1].set(ylabel="glass to score (ms)")
-        for axes in row:
-            axes.set(xlabel=what, ylim=(0, None), xticks=counts)
-            axes.legend(frameon=False)
+        for axes, values, growth in ((row[0], cores, told["cores"]), (row[1], median, told["p50_ms"])):
+            line = [values[0] + growth["first"] * (count - counts[0]) for count in counts]
+            axes.plot(counts, line, "--", color="0.6", linewidth=1, label="as the first step")
+            top = max([*values, *(p95 if axes is row[1] else [])])
+            axes.set(xlabel=what, xticks=counts, ylim=(0, 1.4 * top or 1))
+            axes.legend(frameon=False, loc="upper left", ncols=3, fontsize="small")
+            if growth["last_over_first"] is not None:
+                axes.set_title(
+                    f"the last step costs {growth['last_over_first']:.2f} of the first", fontsize="small"
+                )
+        if told["cores"]["last_over_first"] is not None:
+            ratio = told["cores"]["last_over_first"]
+            row[0].set_title(
+                f"one more costs {ratio:.2f} in the last step of what it does in the first", fontsize="small"
+            )
+        if told["p50_ms"]["whole"] is not None:
+            row[1].set_title(
+                f"p50 of {counts[-1]} is {told['p50_ms']['whole']:.2f} times that of 1", fontsize="small"
+            )
+        if min(one["share_scored"] for one in steps) < _ALL:
+            row[0].set_title("not every frame was scored: the machine was full", fontsize="small")
     figure.savefig(path, dpi=_DPI)
-
-
-def _straight(axes: Axes, counts: Sequence[int], values: Sequence[float], growth: Mapping[str, Any]) -> None:
-    """Draw how it would grow if every further one cost what the first did."""
-    line = [values[0] + growth["first"] * (count - counts[0]) for count in counts]
-    ratio = growth["last_over_first"]
-    told = "" if ratio is None else f"; the last step costs {ratio:.2f} of the first"
-    axes.plot(counts, line, "--", color="0.6", linewidth=1, label=f"linear{told}")
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -139,5 +139,5 @@ def _words(what: str, figures: Mapping[str, Any]) -> str:
     return (
         f"one more of the {what} takes {cores['first']:.3f} of a core in the first step and {cores['last']:.3f} in "
         f"the last, {cores['last_over_first']} times (1 is linear, less is better); "
-        f"latency {latency['first']:.1f} and {latency['last']:.1f} ms"
+        f"p50 at the last is {latency['whole']} times that at the first"
     )

@@ -26,6 +26,7 @@ def test_what_is_more_than_linear_costs_more_at_last() -> None:
     told = growth([1, 2, 4, 9], [count**2 for count in (1, 2, 4, 9)])
     assert told["last_over_first"] == pytest.approx(13 / 3, abs=0.001)
     assert told["exponent"] == pytest.approx(2)
+    assert told["whole"] == 81
 
 
 def test_a_first_step_that_costs_nothing_is_no_measure() -> None:
