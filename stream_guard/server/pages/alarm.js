@@ -77,5 +77,6 @@ export class Alarm {
 function text(face, total) {
   const who = total > 1 ? `Face ${face.id}` : "This face";
   const score = scoreWords({ authenticity: face.authenticity });
+  if (face.rehearsal) return `REHEARSAL, no true alarm: ${who} looks synthetic to the detector${score && ` (${score})`}.`;
   return `${who} is likely synthetic${score && ` (${score})`}. Check in another way who this is.`;
 }

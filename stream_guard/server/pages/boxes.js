@@ -94,7 +94,7 @@ function label(context, face, box, frame, scale, numbered) {
 
 /** From long to short. A face that raises an alarm is always named in full. */
 function wordings(face, numbered) {
-  const word = stateWord(face.state);
+  const word = (face.rehearsal ? "REHEARSAL: " : "") + stateWord(face.state);
   const full = numbered ? `${face.id} · ${word}` : word;
   if (face.state === "synthetic" || face.state === "suspicious") return [full];
   return numbered ? [full, word, `${face.id}`, ""] : [full, ""];

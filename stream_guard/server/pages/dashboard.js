@@ -74,8 +74,8 @@ function draw() {
   showMoments(view.id);
   hide("no-log", drawLog(byId("log"), past.events));
   say(byId("budget"), guard.hello ? `the line marks the budget, ${guard.hello.budget_ms} ms` : "");
-  panels.trust.show(view.id, view.faces());
-  panels.challenge.show(view, view.faces());
+  panels.trust.show(view);
+  panels.challenge.show(view);
   panels.rehearsal.show(view);
   alarm(view.id, view.rehearsing() ? [] : now.faces);
 }

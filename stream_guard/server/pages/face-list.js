@@ -89,8 +89,8 @@ class Row {
       this.#state = face.state;
       this.root.dataset.state = face.state;
       mark.replaceChildren(shape(face.state));
-      say(word, stateWord(face.state));
     }
+    say(word, (face.rehearsal ? "REHEARSAL: " : "") + stateWord(face.state));
     this.root.dataset.face = together.map(({ id }) => id).join(" ");
     say(who, many ? `${together.length} faces` : numbered ? `Face ${face.id}` : "");
     const judged = face.state !== "cannot_judge";

@@ -78,7 +78,7 @@ function drawFrame(view, faces) {
 
 function alarm(faces) {
   const loud = faces.filter((face) => face.state === "synthetic");
-  const text = loud.map((face) => `Face ${face.id}: ${stateWord(face.state)}`).join(". ");
+  const text = loud.map((face) => `${face.rehearsal ? "REHEARSAL: " : ""}Face ${face.id}: ${stateWord(face.state)}`).join(". ");
   if (text !== alarmed) say(byId("alarm"), text);
   alarmed = text;
 }

@@ -51,6 +51,11 @@ export function standing(guard, view) {
     return { ...nothing, kind: "stale", faces, trouble: `No new picture${since}` };
   }
   if (!view.scores) return { ...nothing, kind: "starting", empty: "Waiting for the first score…" };
+  const rehearsal = view.rehearsing();
+  if (rehearsal) {
+    const rehearsed = rehearsal.faces.map((face) => ({ ...face, rehearsal: true }));
+    return { ...nothing, kind: "faces", faces: rehearsed, trouble: "REHEARSAL: a test swap of this picture, no true alarm" };
+  }
   if (!faces.length) return { ...nothing, kind: "no-face", empty: "No face in the picture" };
   return { ...nothing, kind: "faces", faces };
 }

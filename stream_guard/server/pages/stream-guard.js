@@ -18,6 +18,7 @@ const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8000;
 const TICK_MS = 250;
 const MAX_SESSIONS = 64;
+const OF_SESSIONS = new Set(["session", "scores", "stats", "challenge", "rehearsal"]);
 const MAX_WAITING = 1024;
 const RATE_WINDOW_S = 3;
 const POLICY = 1008;
@@ -31,7 +32,7 @@ const TOKEN_SUBPROTOCOL = "stream-guard.token.";
  * @param {string} [url] ws(s) or http(s) address of `/ws`; without it the page's own origin.
  * @param {object} [options]
  * @param {string[]} [options.sessions] only these sessions; all by default.
- * @param {string[]} [options.types] of "scores", "event", "stats", "session", "fault"; all by default.
+ * @param {string[]} [options.types] of "scores", "event", "stats", "session", "fault", "challenge", "rehearsal"; all by default.
  * @param {number} [options.maxRate] at most this many scores messages a second and session.
  * @param {string} [options.token] sent as a subprotocol; by default the page's own `#token=` on its own origin.
  * @returns {Guard}
@@ -71,7 +72,7 @@ export class Guard {
   }
 
   /**
-   * Call back on "hello", "engine", "scores", "event", "stats", "session", "fault" (with the message), "message" (any of
+   * Call back on "hello", "engine", "scores", "event", "stats", "session", "fault", "challenge", "rehearsal" (with the message), "message" (any of
    * them), "status" (with the new status) or "stale" (with the View that went stale or came back).
    *
    * @returns {() => void} call it to stop.
@@ -189,7 +190,7 @@ export class Guard {
     }
     if (message === null || typeof message !== "object") return;
     if (message.type === "hello") this.#greet(message);
-    else if (message.type === "session" || message.type === "scores" || message.type === "stats") {
+    else if (OF_SESSIONS.has(message.type)) {
       this.#view(message.session).receive(message, performance.now());
     } else if (message.type === "engine") {
       const { engine, device, passed_over } = message;
@@ -242,6 +243,7 @@ export class Guard {
 /** What is known of one session, and how old it is. */
 export class View {
   #receivedAt = null;
+  #rehearsedAt = -Infinity;
   #wasStale = false;
   #scoredAt = new Map();
 
@@ -251,6 +253,9 @@ export class View {
     this.info = null;
     this.scores = null;
     this.stats = null;
+    /** The newest `challenge` and `rehearsal` message, running or over, or null. */
+    this.challenge = null;
+    this.rehearsal = null;
   }
 
   /** "connecting", "live", "stale" or "ended"; live where scores come and nobody said otherwise. */
@@ -276,6 +281,12 @@ export class View {
     return this.scores.faces.map((face) => ({ ...face, state: "stale" }));
   }
 
+  /** The rehearsal that is running now, or null: nothing in it is a true alarm, and it must be labelled. */
+  rehearsing(now = performance.now()) {
+    const running = this.rehearsal !== null && this.rehearsal.state === "running";
+    return running && now - this.#rehearsedAt < STALE_AFTER_MS ? this.rehearsal : null;
+  }
+
   /** How often a face was scored over the last seconds, per second, as far as this client saw; null unknown. */
   rate(faceId, now = performance.now()) {
     const times = this.#scoredAt.get(faceId);
@@ -287,7 +298,11 @@ export class View {
   /** Take in a message of this session. */
   receive(message, now) {
     if (message.type === "session") this.info = message;
-    else if (message.type === "stats") this.stats = message;
+    else if (message.type === "stats" || message.type === "challenge") this[message.type] = message;
+    else if (message.type === "rehearsal") {
+      this.rehearsal = message;
+      this.#rehearsedAt = now;
+    }
     else {
       this.scores = message;
       this.#receivedAt = now;
