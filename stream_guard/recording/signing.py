@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from stream_guard.errors import ConfigError, SignatureError
+from stream_guard.errors import ConfigError, SignatureError, printable
 from stream_guard.recording.minisign import PublicKey, SecretKey
 
 __all__ = [
@@ -201,12 +201,14 @@ def inputs(report: Path) -> set[str]:
     data = report.read_bytes()
     kind = report.suffix.lower()
     if kind == ".json":
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             return {one["sha256"] for one in json.loads(data)["recordings"] if one["sha256"]}
         return set()
     if kind == ".csv":
         rows = csv.DictReader(io.StringIO(data.decode("utf-8", "replace")))
-        return {row["recording_sha256"] for row in rows if row.get("recording_sha256")}
+        with contextlib.suppress(csv.Error):
+            return {row["recording_sha256"] for row in rows if row.get("recording_sha256")}
+        return set()
     # Quotation marks in text are escaped, so nothing but the page's own attribute reads like this.
     return {match.decode() for match in _INPUT.findall(data)}
 
@@ -238,9 +240,9 @@ def _read(path: Path) -> str:
         with path.open(encoding="utf-8") as file:
             return file.read(_LARGEST_KEY)
     except OSError as error:
-        raise ConfigError(f"cannot read the key {path}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot read the key {printable(str(path))}: {error.strerror}") from error
     except ValueError:
-        raise ConfigError(f"{path} is no minisign key") from None
+        raise ConfigError(f"{printable(str(path))} is no minisign key") from None
 
 
 def _write(path: Path, text: str, *, mode: int) -> None:

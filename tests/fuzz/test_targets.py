@@ -11,7 +11,7 @@ from tests.fuzz.targets import NAMES, target
 
 pytestmark = [pytest.mark.property, pytest.mark.timeout(60)]
 
-INPUTS = {"media": 40, "whip": 100, "whep": 60}
+INPUTS = {"media": 40, "packets": 60, "whep": 60, "whip": 100}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,7 +18,9 @@ NAMES = (
     "config",
     "addresses",
     "jitter",
+    "packets",
     "plan",
+    "report",
     "media",
 )
 
