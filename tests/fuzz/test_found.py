@@ -23,7 +23,7 @@ FOUND = {
         b'{"n":0,"at":"9999-12-31T23:59:59-14:00","evidence":"x"}\n',
     ],
     # The name of a key that is not known went into the message; numbers that are none were taken.
-    "manifest": [b'{"\u001b[31m\n":1}'],
+    "manifest": [b'{"\\u001b[31m\\n":1}'],
     # JSON nested beyond reason, and rows that are no CSV, ended in a traceback.
     "report": [b"[" * 3000, b'a,recording_sha256\n"' + b"a" * 140_000, b"\n----\n\n----\n\x1b"],
     # Arguments are bytes, and need not be text; names of settings went into the message at any length.
