@@ -12,6 +12,7 @@ clip to another it is never below 0.60.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -72,17 +73,36 @@ class Change:
         """Whether the frame as a whole is another picture."""
         return _share(self.lost, self.textured) > _MOST
 
+    def elsewhere(self, boxes: Iterable[Box]) -> bool:
+        """Return whether anything is new outside of some faces and their surroundings.
+
+        Args:
+            boxes: the faces, in pixels of the frame.
+        """
+        if not self.lost.any():
+            return False
+        x, y = self._middles()
+        known = np.zeros_like(self.lost)
+        for box in boxes:
+            known |= _inside(box.grown(_AROUND), x, y)
+        return bool((self.lost & ~known).any())
+
     def around(self, box: Box) -> bool:
         """Return whether the surroundings of a face may be another picture; the face itself does not count.
 
         Args:
             box: the face, in pixels of the frame.
         """
+        x, y = self._middles()
+        ring = _inside(box.grown(_AROUND), x, y) & ~_inside(box, x, y)
+        return _share(self.lost[ring], self.textured[ring]) > _MOST_AROUND
+
+    def _middles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return where the cells' middles are in the frame: x of each column, y of each row."""
         rows, columns = self.lost.shape
         x = (np.arange(columns) + 0.5) * self.width / columns
         y = (np.arange(rows) + 0.5) * self.height / rows
-        ring = _inside(box.grown(_AROUND), x, y) & ~_inside(box, x, y)
-        return _share(self.lost[ring], self.textured[ring]) > _MOST_AROUND
+        return x, y
 
 
 class ChangeDetector:

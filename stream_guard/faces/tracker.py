@@ -23,8 +23,12 @@ from stream_guard.faces.result import Tracked
 __all__ = ["FaceTracker", "Measures"]
 
 _FIND_EVERY_NS = 500 * NS_PER_MS
+_FIND_CALM_EVERY_NS = 750 * NS_PER_MS
+"""While every face shows, and nothing is new beside them: who comes in from the side a little at a time may be no
+news from frame to frame, and is to be found within a second all the same."""
+
 _FIND_LOST_EVERY_NS = 200 * NS_PER_MS
-"""While a face that was there does not show."""
+"""While a face that was there does not show, or one that cannot be measured was seen only once."""
 
 _HOPELESS = 0.75
 """A face below this share of `min_face_px` is not measured: the finder alone follows it."""
@@ -83,6 +87,7 @@ class FaceTracker:
         self._changes = ChangeDetector()
         self._found_ns: int | None = None
         self._other_picture = False
+        self._news = False
         self._size: tuple[int, int] | None = None
 
     def update(self, rgb: NDArray[np.uint8], at_ns: int, *, plan: Plan) -> Tracked:
@@ -126,6 +131,7 @@ class FaceTracker:
         change = self._changes.compare(rgb)
         everywhere = change.everywhere
         self._other_picture |= everywhere
+        self._news = self._news or change.elsewhere(track.box for track in self._roster.tracks)
         for track in self._roster.tracks:
             track.suspect |= everywhere or change.around(track.box)
 
@@ -133,9 +139,19 @@ class FaceTracker:
         """Return whether it is time to look for faces."""
         if self._found_ns is None or self._other_picture or any(track.suspect for track in self._roster.tracks):
             return True
+        return at_ns - self._found_ns >= self._find_every_ns()
+
+    def _find_every_ns(self) -> int:
+        """Return how long after the last search the next one is due."""
+        tracks = self._roster.tracks
         # Not one that the last search saw: its landmarks are hidden, and it is still there.
-        lost = any(track.misses and track.seen_ns != self._found_ns for track in self._roster.tracks)
-        return at_ns - self._found_ns >= (_FIND_LOST_EVERY_NS if lost else _FIND_EVERY_NS)
+        if any(track.misses and track.seen_ns != self._found_ns for track in tracks):
+            return _FIND_LOST_EVERY_NS
+        if self._news or not tracks or any(track.misses for track in tracks):
+            return _FIND_EVERY_NS
+        if any(self._is_small(track) and track.sightings == 1 for track in tracks):
+            return _FIND_LOST_EVERY_NS
+        return _FIND_CALM_EVERY_NS
 
     def _look_for_faces(self, rgb: NDArray[np.uint8], at_ns: int) -> bool:
         """Find all faces, and settle who is still there; return whether the picture is another one."""
@@ -145,6 +161,7 @@ class FaceTracker:
         ]
         self._roster.meet(faces, at_ns)
         self._found_ns = at_ns
+        self._news = False
         # A shared slide that turns changes most of a picture, too; but the faces beside it stay.
         cut = self._other_picture and before.isdisjoint(track.id for track in self._roster.tracks)
         self._other_picture = False

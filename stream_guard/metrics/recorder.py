@@ -109,7 +109,10 @@ class Recorder(Observer):
         self._of(session).at_s = ticked.at_s
 
     def _of(self, session: SessionInfo) -> _Session:
-        return self._sessions.setdefault(session.id, _Session())
+        counts = self._sessions.get(session.id)
+        if counts is None:  # not by `setdefault`, which makes one, with all its windows, a dozen times a frame
+            counts = self._sessions[session.id] = _Session()
+        return counts
 
 
 def _report(session: str, counts: _Session, now_ns: int) -> Stats:

@@ -16,4 +16,4 @@ def test_each_part_counts_as_often_as_it_was_needed() -> None:
     floor = Floor(decode=2.0, rgb=1.0, landmarks=5.0, cnn=4.0, find=10.0)
     needed = 19 * 2 + 18 * (1 + 5 + 4)
     told = efficiency(floor, figures(seen, faces=1), cpu_s=0.4)
-    assert told == {"efficiency": round(needed / 400, 3), "with_finder": round((needed + 2 * 2 * 10) / 400, 3)}
+    assert told == {"efficiency": round(needed / 400, 3), "with_finder": round((needed + 4 / 3 * 2 * 10) / 400, 3)}

@@ -139,3 +139,15 @@ def test_any_size_can_be_compared(width: int, height: int) -> None:
 
 def test_a_box_outside_the_frame_says_nothing() -> None:
     assert not change(scene(1), scene(2)).around(Box(5000, 5000, 50, 50))
+
+
+def test_news_counts_where_no_known_face_is() -> None:
+    before = scene(1)
+    came_in = before.copy()
+    came_in[300:420, 200:320] = scene(50, 120, 120)
+    there = Box(200, 300, 120, 120)
+    assert not change(before, before).elsewhere([])
+    assert not change(before, noisy(before)).elsewhere([FACE])
+    assert change(before, came_in).elsewhere([])
+    assert change(before, came_in).elsewhere([FACE])
+    assert not change(before, came_in).elsewhere([FACE, there])

@@ -107,11 +107,38 @@ def test_no_face_is_no_face(stream: Stream) -> None:
     assert stream.world.measured == []
 
 
-def test_faces_are_looked_for_twice_a_second(stream: Stream) -> None:
+def test_faces_are_looked_for_every_three_quarters_of_a_second(stream: Stream) -> None:
     stream.world.faces = gallery(2)
     seen = [stream.next().find_ns > 0 for _ in range(91)]  # three seconds
     assert seen[0]
-    assert sum(seen) == stream.world.finds == 6
+    assert sum(seen) == stream.world.finds == 4
+
+
+def test_faces_are_looked_for_twice_a_second_where_there_are_none_or_something_is_new(stream: Stream) -> None:
+    for _ in range(91):
+        stream.next()
+    assert stream.world.finds == 6
+    stream.world.faces = gallery(1)
+    for _ in range(31):
+        stream.next()
+    before = stream.world.finds
+    for number in range(91):
+        room = ROOM.copy()
+        # A screen in the background, far from the only face.
+        room[560:680, 1000:1200] = np.random.default_rng(number).integers(0, 256, (120, 200, 3))
+        stream.next(room)
+    assert 5 <= stream.world.finds - before <= 7
+
+
+@pytest.mark.parametrize("side", [25, 80])
+@pytest.mark.parametrize("after", range(0, 30, 5))
+def test_who_comes_in_unnoticed_is_there_within_a_second(stream: Stream, side: int, after: int) -> None:
+    stream.world.faces = gallery(1)
+    for _ in range(31 + after):
+        stream.next()
+    stream.world.faces = [*gallery(1), Box(900, 400, side, side)]
+    shown = [len(stream.next().faces) for _ in range(30)]
+    assert shown[-1] == 2
 
 
 def test_nothing_is_looked_for_where_the_plan_forbids_it(stream: Stream) -> None:
