@@ -20,7 +20,7 @@ from stream_guard.challenges.turn import Turn
 from stream_guard.clock import NS_PER_S
 from stream_guard.scoring.smoothing import SmoothingSettings
 
-__all__ = ["Challenge", "ChallengeState", "Step", "Timing"]
+__all__ = ["Challenge", "ChallengeState", "Step", "Timing", "watch_for"]
 
 
 class ChallengeState(StrEnum):
@@ -84,6 +84,11 @@ _WATCHES: dict[Action, Callable[[Rest], Watch]] = {
     Action.STAND_UP: StandUp,
     Action.MOVE_CLOSE: MoveClose,
 }
+
+
+def watch_for(action: Action, rest: Rest) -> Watch:
+    """Return what follows an action of a face that is at rest like this."""
+    return _WATCHES[action](rest)
 
 
 class Challenge:
@@ -214,7 +219,7 @@ class Challenge:
         self.state, self.current, self._since_ns = ChallengeState.ASKING, number, self.at_ns
         step = self.steps[number]
         step.began_ns = self.at_ns
-        self._watch = _WATCHES[step.action](self._rest)
+        self._watch = watch_for(step.action, self._rest)
         self._lapses = Lapses(self.face)
         self._during = self._new_tally()
 

@@ -13,8 +13,8 @@ __all__ = ["Turn"]
 _SEEN = 30.0
 _PARTLY = 20.0
 _BACK = 12.0
-"""Degrees from where the head was at rest. Of 50 people who talked for eight seconds 11 came to more than 12 degrees to
-one side, and one, who did turn, to more than 30."""
+"""Degrees from where the head was at rest. Of 50 clips of people who talk 11 come to more than 12 degrees to one
+side within eight seconds, and one, in which the head does turn, to more than 30."""
 
 _HELD_NS = 300 * NS_PER_MS
 _LEAST_SHOWN = 0.3
