@@ -1,9 +1,9 @@
 /** The trace of a challenge: the movement and the score over time, the actions as bands behind them. */
 
-const WIDTH = 600;
+const WIDTH = 420;
 const HEIGHT = 120;
 const TOP = 14;
-const LEFT = 30;
+const LEFT = 38;
 
 /** How much of an action is its full height in the picture. */
 const FULL = { turn_left: 90, turn_right: 90, hand_across: 1, finger_on_cheek: 1, stand_up: 1.5, move_close: 1 };
@@ -24,12 +24,12 @@ export function drawTrace(root, { trace, steps }) {
   ]);
   const lapses = steps.flatMap((step) => step.lapses).map((lapse) => svg("rect", { x: x(lapse.since), y: HEIGHT - 5,
     width: Math.max(2, x(lapse.until) - x(lapse.since)), height: 5, class: "lapse" }));
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 2}`, role: "img",
+  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 6}`, role: "img",
     "aria-label": "Score and movement over time; what they came to is said above" }, ...bands, ...levels,
   line(trace, "movement", (point) => movement(point, steps), x, y), line(trace, "score", (point) => point.authenticity, x, y), ...lapses);
   const note = document.createElement("p");
   note.className = "small trace-legend";
-  note.append(key("score", "score, a fifth of a second each"), key("movement", "movement"), key("lapse", "face lost or exchanged"));
+  note.append(key("score", "score"), key("movement", "movement"), key("lapse", "face lost or exchanged"));
   root.replaceChildren(picture, note);
 }
 

@@ -6,7 +6,7 @@ import { percent } from "./words.js";
 const FEW = 3; // With two faces nobody can say which one differs.
 const CLEAR = 1; // Log-likelihood ratio by which even the near end of an interval must lie off the others' middle.
 const LEVELS = [0.01, 0.1, 0.5, 0.9, 0.99];
-const WIDTH = 600;
+const WIDTH = 420;
 const ROW = 22;
 const TOP = 20;
 const SIDE = 74;
