@@ -11,7 +11,8 @@ usage: benchmarks/gpu.sh [--out FOLDER] [--seconds N]
   --seconds N    how long each figure is measured; 3 if left out
 
 Builds TensorRT's plans, compares every GPU engine's answers with ONNX Runtime's, measures engines, CUDA graphs and
-the crop kernel, and runs the kernel under NVIDIA's memory checker. What is not installed is named and left out.
+the crop kernel, plays a recorded call with and without it, and runs it under NVIDIA's memory checker. What is not
+installed is named and left out.
 Set PYTHON to the interpreter that stream-guard is installed in; .venv/bin/python if left out.
 TEXT
 }
@@ -74,6 +75,8 @@ step "Engines, precisions, batch sizes" \
     stream_guard bench engines --seconds "$seconds" --json "$out/gpu-speed.json"
 step "The crop kernel: against the CPU, and one pass against three" \
     "$python" -m benchmarks.gpu.kernel --seconds "$seconds" --json "$out/gpu-kernel.json"
+step "A recorded call: faces cut on the GPU, and on the CPU" \
+    "$python" -m benchmarks.gpu.live --json "$out/gpu-live.json"
 if command -v compute-sanitizer >/dev/null 2>&1; then
     for tool in memcheck initcheck racecheck; do
         step "The crop kernel under compute-sanitizer $tool" \

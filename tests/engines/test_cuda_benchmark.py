@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.gpu import kernel, plain_driver, scene
+from benchmarks.gpu import kernel, live, plain_driver, scene
 from benchmarks.gpu.plain_driver import DriverError, PlainCuda
 from engines.cuda import driver, library
 from engines.cuda.device import Device
+from engines.onnxruntime import OnnxRuntimeEngine
+from stream_guard import app
+from stream_guard.bench import clip as clips
+from stream_guard.errors import EngineUnavailable
+from stream_guard.inference.engine import Prediction
+from stream_guard.inference.faces import FrameFaces
+from stream_guard.testing.cutting import crops_of
 from tests.engines.fake_libcuda import FakeLibCuda
 from tests.engines.host_crop import build
 
@@ -122,7 +131,6 @@ def test_the_script_explains_itself() -> None:
 
 def test_parity_is_of_probabilities_and_can_fail(tmp_path: Path) -> None:
     from benchmarks.gpu import engines
-    from engines.onnxruntime import OnnxRuntimeEngine
     from stream_guard.testing.engines import make_model
 
     path, manifest = make_model(tmp_path)
@@ -150,11 +158,84 @@ def test_where_no_engine_runs_on_a_gpu_each_reason_is_told(
     assert "not measured: torch: torch on the CPU" in said
 
 
+class _CutsOnTheCpu(OnnxRuntimeEngine):
+    """An engine that cuts, as far as anybody can see from outside."""
+
+    name = "cuts-on-the-cpu"
+    cuts = True
+
+    def infer_cuts(self, frames: Sequence[FrameFaces]) -> Prediction:
+        return self.infer(crops_of(frames, self._size))
+
+
+@pytest.mark.timeout(120)
+async def test_a_recorded_call_reaches_the_engine_as_the_decoders_planes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(app, "ranked", lambda name: [_CutsOnTheCpu])
+    clip = tmp_path / "call.mp4"
+    await asyncio.to_thread(clips.make, clip, clips.Shape(width=640, height=360, fps=10), seconds=0.6)
+    played = await live.play("a way", clip, _CutsOnTheCpu, cuts=True)
+    assert dict(played.formats) == {"yuv420p": len(played.scores)}
+    assert len(played.scores) == 6
+    assert all(0 < score < 1 for score in played.scores.values())
+    assert {"convert", "align", "infer"} <= played.stages_ms.keys()
+    assert _CutsOnTheCpu.cuts
+
+
+SCORES = {(0, 1): 0.5, (1, 1): 0.6}
+
+
+@pytest.mark.parametrize(
+    ("scores", "formats", "code"),
+    [
+        (SCORES, {"yuv420p": 2}, 0),
+        ({(0, 1): 0.5, (1, 1): 0.615}, {"yuv420p": 2}, 0),
+        ({(0, 1): 0.5, (1, 1): 0.63}, {"yuv420p": 2}, 1),
+        ({(0, 1): 0.5}, {"yuv420p": 2}, 1),
+        ({}, {"yuv420p": 2}, 1),
+        (SCORES, {"rgb24": 2}, 1),
+    ],
+    ids=["the same", "nearly", "too far", "a face is missing", "no face", "never the decoder's planes"],
+)
+def test_each_way_through_the_call_must_give_the_same_scores(
+    scores: dict[tuple[int, int], float],
+    formats: dict[str, int],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    async def play(way: str, clip: Path, engine: Any, *, cuts: bool) -> live.Play:
+        return live.Play(way, scores, formats) if cuts else live.Play(way, dict(SCORES))
+
+    monkeypatch.setattr(live, "play", play)
+    monkeypatch.setattr(live, "make", lambda clip, shape, *, seconds: None)
+    monkeypatch.setattr(live, "choose", lambda name: _CutsOnTheCpu)
+    path = tmp_path / "live.json"
+    assert live.main(["--json", str(path)]) == code
+    record = json.loads(path.read_text())
+    assert record["formats"] == formats
+    assert record["rows"][0]["way"] == "cuts-on-the-cpu, which cuts"
+
+
+def test_only_an_engine_that_cuts_can_be_played(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(name: str) -> Any:
+        raise EngineUnavailable("no engine can run here: tensorrt: there is no NVIDIA GPU here")
+
+    assert live.main(["--engine", "onnxruntime"]) == 2
+    monkeypatch.setattr(live, "choose", absent)
+    assert live.main([]) == 2
+    told = capsys.readouterr().out
+    assert "onnxruntime is given crops in any case" in told
+    assert "tensorrt: there is no NVIDIA GPU here" in told
+
+
 def test_graphs_can_be_left_out_and_come_back() -> None:
     from types import SimpleNamespace
 
     from benchmarks.gpu.engines import without_graphs
-    from stream_guard.errors import EngineUnavailable
 
     session, runner = SimpleNamespace(captured=(1,), graphs_on=True), SimpleNamespace(graphs_on=True)
     restore: Any = without_graphs(SimpleNamespace(_session=session))  # type: ignore[arg-type]
