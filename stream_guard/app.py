@@ -134,27 +134,43 @@ class Runtime:
     async def _start(self) -> None:
         config = self._config
         told = self._from_any_thread(asyncio.get_running_loop())
-        path = await asyncio.to_thread(self._find, told)
-        self._stack.callback(self._finder.close)
-        self._measurer = await asyncio.to_thread(FaceMeasurer, self._landmarker_file, told=told)
-        self._stack.push_async_callback(asyncio.to_thread, self._measurer.close)
-        self._worker = await self._stack.enter_async_context(
-            InferenceWorker(
-                self._engines,
-                path,
-                self.manifest,
-                options=EngineOptions(
-                    threads=config.threads, max_batch=config.max_faces, precision=config.precision
-                ),
-                insist=config.engine != "auto",
-                changed=self._engine_changed,
-            )
+        path = await asyncio.to_thread(self._find)
+        self._worker = InferenceWorker(
+            self._engines,
+            path,
+            self.manifest,
+            options=EngineOptions(threads=config.threads, max_batch=config.max_faces, precision=config.precision),
+            insist=config.engine != "auto",
+            changed=self._engine_changed,
         )
+        # Side by side: each compiles networks of its own, mostly on one core. All end before an error is told.
+        opened = await asyncio.gather(
+            self._open_finder(told),
+            self._open_measurer(told),
+            self._stack.enter_async_context(self._worker),
+            return_exceptions=True,
+        )
+        for one in opened:
+            if isinstance(one, BaseException):
+                raise one
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    async def _open_finder(self, told: Callable[[str], None]) -> None:
+        file = await asyncio.to_thread(store.path, store.FINDER)
+        finder = await asyncio.to_thread(
+            MendedNetwork, partial(_open_finder, file), name="the face finder", told=told
+        )
+        self._stack.callback(finder.close)
+        self._find_faces = Finder(finder)
+
+    async def _open_measurer(self, told: Callable[[str], None]) -> None:
+        file = await asyncio.to_thread(store.path, store.LANDMARKER)
+        self._measurer = await asyncio.to_thread(FaceMeasurer, file, told=told)
+        self._stack.push_async_callback(asyncio.to_thread, self._measurer.close)
 
     def _from_any_thread(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], None]:
         """Return what tells of a fault in following faces, wherever it is called from."""
@@ -166,19 +182,14 @@ class Runtime:
 
         return told
 
-    def _find(self, told: Callable[[str], None]) -> Path:
-        """Look at what this machine has, and for every file; returns the model's."""
+    def _find(self) -> Path:
+        """Look at what this machine has, and for the model; returns its file."""
         config = self._config
         self._contention = Contention(places=physical_cores())
         self._engines = ranked(config.engine)
         path, self.manifest = store.open_model(config.model) if config.model else store.default_model()
         self._calibrator = Calibrator(self.manifest.calibration)
         self._track = track_settings(self.manifest, false_alarms_per_hour=config.false_alarms_per_hour)
-        self._landmarker_file = store.path(store.LANDMARKER)
-        self._finder = MendedNetwork(
-            partial(_open_finder, store.path(store.FINDER)), name="the face finder", told=told
-        )
-        self._find_faces = Finder(self._finder)
         return path
 
     @property
