@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engines.tensorrt.build import BATCHES
 from engines.tensorrt.network import Computed
-from stream_guard.errors import EngineError
+from stream_guard.errors import EngineError, printable
 
 __all__ = ["PlanKey", "PlanStore", "Sidecar", "StoredPlan", "slug"]
 
@@ -131,11 +131,13 @@ class PlanStore:
         except ValidationError:
             return StoredPlan(None, "is damaged (its sidecar)")
         if difference := key.difference(sidecar.key):
-            return StoredPlan(None, difference, sidecar)
+            return StoredPlan(None, printable(difference), sidecar)
         try:
             plan = (self.folder / Path(sidecar.plan).name).read_bytes()
         except OSError as error:
             return StoredPlan(None, f"cannot be read ({error.strerror or error})", sidecar)
+        except ValueError:  # no name of a file
+            return StoredPlan(None, "is damaged (its sidecar)")
         if hashlib.sha256(plan).hexdigest() != sidecar.sha256:
             return StoredPlan(None, "is damaged (sha256)", sidecar)
         return StoredPlan(plan, "", sidecar)

@@ -9,6 +9,8 @@ from tests.fuzz.targets import target
 
 pytestmark = [pytest.mark.property, pytest.mark.timeout(60)]
 
+PLAN = target("plan").seeds[0]
+
 FOUND = {
     # A codec's name went into the answer with whatever it held.
     "sdp": [
@@ -24,6 +26,12 @@ FOUND = {
     ],
     # The name of a key that is not known went into the message; numbers that are none were taken.
     "manifest": [b'{"\\u001b[31m\\n":1}'],
+    # A GPU's name went into the reason with its line breaks; a plan's name that is no name ended in a traceback.
+    "plan": [
+        PLAN.replace(b'"gpu":""', b'"gpu":"\\n"'),
+        PLAN.replace(b'"plan":"x.plan"', b'"plan":"x\\u0000"'),
+        PLAN.replace(b'"plan":"x.plan"', b'"plan":".."'),
+    ],
     # JSON nested beyond reason, and rows that are no CSV, ended in a traceback.
     "report": [b"[" * 3000, b'a,recording_sha256\n"' + b"a" * 140_000, b"\n----\n\n----\n\x1b"],
     # Arguments are bytes, and need not be text; names of settings went into the message at any length.
