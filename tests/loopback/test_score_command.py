@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,7 +12,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from stream_guard.cli import app
+from stream_guard.recording.document import Report
 from stream_guard.testing.caller import Caller
 
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
@@ -26,6 +30,13 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         timeout=100,
         env={**os.environ, "COLUMNS": "160"},
     )
+
+
+def here(*arguments: str | Path, code: int = 0) -> str:
+    """Run a command that needs no engine in this process; return what it says."""
+    done = CliRunner().invoke(app, [str(one) for one in arguments], env={"COLUMNS": "400"})
+    assert done.exit_code == code, done.output
+    return done.output
 
 
 def write(path: Path, frames: int, *, caller: Caller | None) -> Path:
@@ -66,13 +77,37 @@ def test_every_frame_gets_a_line_and_every_file_a_summary(call: Path, tmp_path: 
     assert "no face found" in done.stdout
 
 
-def test_a_report_is_one_page_with_every_file(call: Path, tmp_path: Path) -> None:
-    out = tmp_path / "report.html"
-    assert run("score", call, call, "--every", "3", "--report", out).returncode == 0
-    page = out.read_text(encoding="utf-8")
-    assert page.count("<h2>call.mkv</h2>") == 2
-    assert page.count("first look") == 2
-    assert "How good the model is" in page
+def test_reports_in_three_forms_are_signed_and_verified(call: Path, tmp_path: Path) -> None:
+    key = tmp_path / "me.key"
+    here("keys", "new", "--out", key)
+    page, data, table = (tmp_path / f"report.{kind}" for kind in ("html", "json", "csv"))
+    outputs = [argument for path in (page, data, table) for argument in ("--report", path)]
+    done = run("score", call, call, "--every", "5", *outputs, "--sign", key, "--graph", "-")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("[]"), "nobody raised an alarm"
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<h2>call.mkv</h2>") == 2
+    assert text.count("first look, face 1") == 2
+    assert "How good the model is" in text
+    report = Report.model_validate_json(data.read_bytes())
+    assert report.recordings[0].sha256 == hashlib.sha256(call.read_bytes()).hexdigest()
+    assert report.settings.every == 5
+    assert len(table.read_text().splitlines()) == 7, "three seconds of two files, and the header"
+    for path in (page, data, table):
+        here("verify", path, "--key", key.with_suffix(".pub"), "--input", call)
+    page.write_text(text.replace("looks authentic", "likely synthetic", 1))
+    here("verify", page, "--key", key.with_suffix(".pub"), code=1)
+
+
+def test_what_cannot_be_signed_or_named_is_told_before_the_work(call: Path, tmp_path: Path) -> None:
+    for arguments in (
+        ("--sign", tmp_path / "nothere.key", "--report", tmp_path / "r.html"),
+        ("--sign", tmp_path / "nothere.key"),
+        ("--report", tmp_path / "r.pdf"),
+    ):
+        told = here("score", call, *arguments, code=2)
+        assert told.startswith("stream-guard: ")
+        assert told.count("\n") == 1
 
 
 def test_every_other_frame_is_half_the_work(call: Path, tmp_path: Path) -> None:
