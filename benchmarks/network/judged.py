@@ -107,7 +107,7 @@ async def judge(runtime: Runtime, received: Received, scorers: Sequence[Session]
     judges = _Judges(scorers)
     info = SessionInfo(id="c1", kind="replay", label="replay", live=False)
     source = Replay(received)
-    pipeline = runtime.pipeline(info, source, scorer=judges)  # type: ignore[arg-type]  # it has all that is called
+    pipeline = runtime.pipeline(info, source, scorer=judges)
     await pipeline.run()
     return judges.said
 

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from aioice import Candidate
-from aioice.ice import CandidatePair, candidate_priority
+from aioice.candidate import candidate_priority
+from aioice.ice import CandidatePair
 from aiortc import RTCPeerConnection
 
 from stream_guard.clock import NS_PER_MS, NS_PER_S, Clock
