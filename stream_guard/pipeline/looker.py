@@ -147,16 +147,16 @@ class Looker:
         return Faces(crops, FrameFaces(planes or Planes.of_rgb(rgb), np.stack(matrices)))
 
     def close(self) -> None:
-        """End the thread after the frame in hand, without waiting for it; `ended` does. Safe to call twice."""
+        """End the thread after the frame in hand, without waiting for it. Safe to call twice."""
         self._closed = True
         if self._thread is not None:
-            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread.shutdown(wait=False)
 
     async def ended(self, *, within_s: float) -> bool:
-        """Wait until the thread has ended; return whether it has. One that hangs is left behind."""
-        until_s = asyncio.get_running_loop().time() + within_s
-        while self._thread is not None and self._thread.alive:
-            if asyncio.get_running_loop().time() >= until_s:
-                return False
-            await asyncio.sleep(0.005)
-        return True
+        """Close, wait for the frame in hand, and return whether it was done in time. What hangs is left behind."""
+        if self._closed or self._thread is None:
+            self.close()
+            return True
+        last = asyncio.get_running_loop().run_in_executor(self._thread, _nothing)
+        self.close()
+        return bool((await asyncio.wait((last,), timeout=within_s))[0])
