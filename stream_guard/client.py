@@ -22,7 +22,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from stream_guard.errors import ConnectionRefused, ProtocolError
-from stream_guard.protocol.codec import decode_server
+from stream_guard.protocol.codec import decode_server, is_known
 from stream_guard.protocol.messages import Event, Scores, ServerMessage, Subscribe
 
 __all__ = ["ConnectionRefused", "events", "messages", "scores"]
@@ -78,7 +78,9 @@ async def messages(
                 async for text in socket:
                     if isinstance(text, bytes):
                         raise ProtocolError("the server sent bytes; stream-guard speaks text")
-                    yield decode_server(text)
+                    message = _read(text)
+                    if message is not None:
+                        yield message
         except InvalidStatus as error:
             status = error.response.status_code
             if reached and reconnect and status >= 500:
@@ -122,6 +124,16 @@ async def events(
         async for message in stream:
             if isinstance(message, Event):
                 yield message
+
+
+def _read(text: str) -> ServerMessage | None:
+    """Return a message; None where it is of a type that only a newer server knows."""
+    try:
+        return decode_server(text)
+    except ProtocolError:
+        if is_known(text):
+            raise
+        return None
 
 
 def _address(url: str) -> str:

@@ -6,8 +6,9 @@ authenticity, a millisecond. Intervals are rounded outwards, so they still hold 
 
 from __future__ import annotations
 
+import json
 import math
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,6 +34,7 @@ __all__ = [
     "encode",
     "event_message",
     "face_report",
+    "is_known",
     "scores_message",
 ]
 
@@ -46,6 +48,7 @@ _M = TypeVar("_M")
 
 _server: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
 _client: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+_SERVER_TYPES = frozenset(model.model_fields["type"].default for model in get_args(get_args(ServerMessage)[0]))
 
 
 def encode(message: ServerMessage | ClientMessage) -> str:
@@ -60,6 +63,19 @@ def decode_server(text: str | bytes) -> ServerMessage:
         ProtocolError: it is not one; the message says where, in one line.
     """
     return _decode(_server, text)
+
+
+def is_known(text: str) -> bool:
+    """Return whether a message that could not be read is of a type that ought to be readable.
+
+    A newer server may speak of things this version does not know; what is not even an object with a type is known
+    to be wrong.
+    """
+    try:
+        kind = json.loads(text)["type"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return True
+    return not isinstance(kind, str) or kind in _SERVER_TYPES
 
 
 def decode_client(text: str | bytes) -> Subscribe:

@@ -33,6 +33,21 @@ def test_golden_client_messages_are_read_and_written_alike(name: str):
     assert codec.encode(message) == golden(name)
 
 
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ('{"type": "weather", "v": 1, "session": "c1"}', False),
+        ('{"type": "scores", "v": 1}', True),
+        ('{"type": 7}', True),
+        ("[]", True),
+        ("nonsense", True),
+        ("[" * 100_000, True),
+    ],
+)
+def test_what_only_a_newer_server_says_is_told_from_what_is_wrong(text: str, known: bool):
+    assert codec.is_known(text) is known
+
+
 def test_every_golden_message_has_its_sample():
     assert {path.stem for path in GOLDEN.glob("*.json")} == {*samples.SERVER, *samples.CLIENT}
 
