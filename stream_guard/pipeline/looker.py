@@ -160,3 +160,7 @@ class Looker:
         last = asyncio.get_running_loop().run_in_executor(self._thread, _nothing)
         self.close()
         return bool((await asyncio.wait((last,), timeout=within_s))[0])
+
+
+def _nothing() -> None:
+    """Do nothing, in a thread's turn."""
