@@ -55,7 +55,8 @@ class WhipEndpoint:
 
     An offer is refused with a line of plain text: 400 no SDP, 406 no VP8 or H264 (or more than one video),
     408 too slow, 413 too large, 415 not ``application/sdp``, 422 no video, 429 (too many of one address) or 503,
-    both with ``Retry-After``, when too many sessions run or ``start`` refuses.
+    both with ``Retry-After``, when too many sessions run, ``start`` refuses, or media is to come through a TURN
+    server that does not help.
 
     The session's URL is secret (128 random bits, as section 5 asks for): whoever knows it can end the session.
     What the rest of the program calls the session goes into ``Stream-Guard-Session``.

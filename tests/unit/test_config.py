@@ -55,3 +55,10 @@ def test_a_wrong_setting_is_named_in_one_line() -> None:
     with pytest.raises(ConfigError, match=r"^port: ") as caught:
         Config.make(port=70000)
     assert "\n" not in str(caught.value)
+
+
+def test_the_turn_servers_password_is_shown_nowhere() -> None:
+    config = Config.make(turn="turn:turn.example.org", turn_user="planted-user", turn_password="planted-password")
+    assert config.turn_password == "planted-password"
+    assert "planted" not in repr(config)
+    assert "planted" not in str(config)
