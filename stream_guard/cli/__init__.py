@@ -14,6 +14,7 @@ from stream_guard.cli import (
     keys,
     models,
     obs,
+    rehearse,
     score,
     serve,
     sessions,
@@ -46,6 +47,7 @@ def _root(
 
 app.command()(serve.serve)
 app.command()(demo.demo)
+app.command()(rehearse.rehearse)
 app.command()(score.score)
 app.command()(verify.verify)
 app.command()(doctor.doctor)
