@@ -29,7 +29,7 @@ async def test_a_rehearsal_and_a_challenge_run_in_a_live_call_and_raise_no_alarm
         httpx.AsyncClient(trust_env=False, base_url=service.url, timeout=30) as http,
         asyncio.timeout(100),
     ):
-        asked = rehearsed = False
+        asked = rehearsing = False
         challenge, rehearsal, alarms = None, None, 0
         async for message in messages:
             if isinstance(message, Event):
@@ -38,22 +38,22 @@ async def test_a_rehearsal_and_a_challenge_run_in_a_live_call_and_raise_no_alarm
                 challenge = message
             elif isinstance(message, Rehearsal):
                 rehearsal = message
-            elif isinstance(message, Scores) and message.faces and not rehearsed:
+                rehearsing &= message.state != "lost"  # a busy machine went silent for two seconds: once more
+            elif isinstance(message, Scores) and message.faces and not rehearsing:
                 wish = {"session": sender.session, "seconds": 3}
-                begun = await http.post("/api/rehearsal", json=wish)
-                rehearsed = begun.status_code == 201
+                rehearsing = (await http.post("/api/rehearsal", json=wish)).status_code == 201
             elif isinstance(message, Scores) and message.faces and not asked:
                 path = f"/api/sessions/{sender.session}/faces/{message.faces[0].id}/challenge"
-                begun = await http.post(path, json={"actions": ["move_close"]})
-                if begun.status_code == 201:  # 404 where it has just gone out of sight; then the next one
-                    asked = True
-                    assert (await http.delete(path)).status_code == 204
-            if rehearsal and challenge and rehearsal.state != "running" and challenge.state.over:
+                # 404 where it has just gone out of sight; then the next one is asked.
+                asked = (await http.post(path, json={"actions": ["move_close"]})).status_code == 201
+                if asked:
+                    assert (await http.delete(path)).status_code in {204, 404}
+            if rehearsal and challenge and rehearsal.state == "done" and challenge.state.over:
                 break
     assert rehearsal is not None
-    assert (rehearsal.state, rehearsal.label) == ("done", "REHEARSAL")
+    assert rehearsal.label == "REHEARSAL"
     assert rehearsal.words
     assert challenge is not None
-    assert challenge.state == "cancelled"
+    assert challenge.state in {"cancelled", "lost"}
     assert challenge.steps[0].say == "Please come close to the camera, and lean back again."
     assert alarms == 0
