@@ -137,7 +137,7 @@ class Read:
         return [after.media_s - before.media_s for before, after in zip(self.frames, self.frames[1:], strict=False)]
 
 
-async def read(path: Path | str, *, limit_s: float = 15.0, most: int = 1000) -> Read:
+async def read(path: Path | str, *, limit_s: float = 50.0, most: int = 1000) -> Read:
     """Read a file as `stream-guard score` does, to its end; errors of any kind but ours are left to fly.
 
     Args:

@@ -44,7 +44,7 @@ async def called(
     endpoint = WhipEndpoint(start, loopback_only=True)
     async with serving(Starlette(routes=endpoint.routes)) as url:
         async with WhipSender(f"{url}/whip", video, **options) as sender:
-            source = await asyncio.wait_for(sources.get(), 5)
+            source = await asyncio.wait_for(sources.get(), 20)
             assert isinstance(source, WebRtcSource)
             yield sender, source
         await endpoint.close()

@@ -21,7 +21,7 @@ from stream_guard.sources.base import Source
 from tests.hostile.bad_videos import SIZE, card, shows_card
 from tests.hostile.calls import called
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(90), pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(180), pytest.mark.usefixtures("nothing_left")]
 
 FPS = 20
 STEP = 90_000 // FPS
@@ -73,7 +73,7 @@ def encoded(
     return [bytes(packet) for packet in [*packets, *encoder.encode(None)]]
 
 
-async def seen(source: Source, *, until: Any, limit_s: float = 30) -> list[Frame]:
+async def seen(source: Source, *, until: Any, limit_s: float = 60) -> list[Frame]:
     """Read frames, each converted, until what was seen is enough."""
     frames: list[Frame] = []
     async with asyncio.timeout(limit_s):
@@ -88,7 +88,7 @@ async def seen(source: Source, *, until: Any, limit_s: float = 30) -> list[Frame
 
 async def goes_on(source: Source) -> None:
     """Expect a few frames that come after now."""
-    number = (await asyncio.wait_for(source.recv(), 20)).sequence
+    number = (await asyncio.wait_for(source.recv(), 40)).sequence
     await seen(source, until=lambda frames: frames and frames[-1].sequence > number + 5)
 
 
@@ -168,7 +168,7 @@ async def test_a_call_of_nothing_but_noise_ends_when_its_sender_does() -> None:
         called() as (_, healthy),
         called(Encoded([dice.randbytes(300) for _ in range(50)])) as (sender, source),
     ):
-        reading = asyncio.ensure_future(seen(source, until=lambda frames: False, limit_s=60))
+        reading = asyncio.ensure_future(seen(source, until=lambda frames: False, limit_s=120))
         await goes_on(healthy)
         await sender.delete()
         with pytest.raises(SourceError):

@@ -100,7 +100,7 @@ async def test_what_is_no_file(kind: str, tmp_path: Path) -> None:
             os.mkfifo(path)
         case "device":
             path = Path("/dev/zero")
-    found = await read(path, limit_s=5)
+    found = await read(path, limit_s=30)
     assert isinstance(found.end, SourceNotFound), repr(found.end)
     assert path.name in str(found.end)
 

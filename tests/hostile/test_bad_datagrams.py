@@ -21,7 +21,7 @@ from stream_guard.sources.webrtc import WebRtcSource
 from stream_guard.testing.peers import WhipSender
 from tests.hostile.calls import called
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(90), pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(150), pytest.mark.usefixtures("nothing_left")]
 
 
 def our_port(source: WebRtcSource) -> int:
@@ -31,7 +31,7 @@ def our_port(source: WebRtcSource) -> int:
 
 async def goes_on(source: Source, frames: int = 5) -> None:
     """Expect frames that came after now."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         first = (await source.recv()).sequence
         while (await source.recv()).sequence < first + frames:
             pass
@@ -84,7 +84,7 @@ async def _one_of(sender: WhipSender) -> RtpPacket:
 
     transport._send_rtp = send  # type: ignore[method-assign]
     try:
-        return await asyncio.wait_for(seen, 10)
+        return await asyncio.wait_for(seen, 30)
     finally:
         transport._send_rtp = deliver  # type: ignore[method-assign]
 
@@ -140,7 +140,7 @@ async def test_a_jitter_that_no_report_can_hold_hinders_no_goodbye(caplog: pytes
             await write(packet)
 
         setattr(inside, "_send_rtcp", report)  # noqa: B010  a method, to the type checker
-        await asyncio.wait_for(reported.wait(), 20)
+        await asyncio.wait_for(reported.wait(), 40)
         await asyncio.sleep(0)
         assert not reporting.done()
         await goes_on(source)

@@ -23,7 +23,7 @@ from stream_guard.errors import SourceError
 from stream_guard.testing.caller import Caller
 from tests.hostile.bad_videos import write, write_sound
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(300)]
 
 FRAMES = 10
 RATE = 6
@@ -106,7 +106,7 @@ def run(pictures: list[NDArray[np.uint8]], tmp_path_factory: pytest.TempPathFact
         capture_output=True,
         text=True,
         check=False,
-        timeout=140,
+        timeout=280,
         env={**os.environ, "COLUMNS": "200"},
     )
     lines = [json.loads(line) for line in out.read_text().splitlines()]
@@ -161,7 +161,7 @@ async def test_bad_files_beside_a_good_one(pictures: list[NDArray[np.uint8]], tm
                 return frames, faces, str(error)
             return frames, faces, ""
 
-        async with asyncio.timeout(100):
+        async with asyncio.timeout(250):
             results = await asyncio.gather(watch(good), *map(watch, bad))
     assert results[0] == (FRAMES, 1, "")
     for path, (_, _, said) in zip(bad, results[1:], strict=True):
