@@ -1,7 +1,7 @@
 """What every inference backend must do. Backends live in `engines` or in other people's packages.
 
 An engine is loaded once, keeps no state between calls, and is warm before it is used. It belongs to one
-thread: whoever called `load` calls `infer`. It knows nothing of faces, frames or scores.
+thread: whoever called `load` calls `infer`. It knows nothing of trackers, sessions or scores.
 """
 
 from __future__ import annotations
