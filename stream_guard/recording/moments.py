@@ -221,6 +221,9 @@ class Moments:
         said = next((one for one in scored.update.faces if one.id == face), None)
         seen = next((one for one in scored.tracked.faces if one.id == face), None)
         patches = scored.patches.get(face) if face is not None else None
+        if patches is not None and (said is None or said.frame_score is None):
+            # Judged, and yet nothing was said: a rehearsal's test swap. It is no picture of what was there.
+            seen = patches = None
         with self._lock:
             self._count += 1
             moment = Moment(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -137,6 +138,17 @@ def test_nothing_comes_back_after_the_end() -> None:
     later.work[0]()
     assert moments.all() == ()
     assert kept.crop == b""
+
+
+def test_a_rehearsals_test_swap_is_no_picture_of_what_was_there() -> None:
+    moments = Moments(small)
+    staged = scored(3, face_score(), patches=np.ones((11, 11), np.float32))
+    said = replace(staged.update.faces[0], frame_score=None)
+    staged = replace(staged, update=replace(staged.update, faces=(said,)))
+    moments.keep(MomentKind.MARKED, 1, "", staged, AT, WAY, "scripted")
+    (kept,) = moments.all()
+    assert (kept.crop, kept.wide, kept.patches) == (b"", b"", None)
+    assert kept.score is not None
 
 
 def test_somebody_may_ask_for_a_moment_and_write_a_note() -> None:
