@@ -15,17 +15,18 @@ from stream_guard.protocol.messages import Challenge, LapseReport, StepReport, S
 __all__ = ["challenge_message"]
 
 
-def challenge_message(session: str, challenge: Running) -> Challenge:
+def challenge_message(session: str, face: int, challenge: Running) -> Challenge:
     """Return how a challenge stands.
 
     Args:
         session: its name.
+        face: the id of the face that was asked, as it was then.
         challenge: running or over.
     """
     over = challenge.state.over
     return Challenge(
         session=session,
-        face=challenge.face,
+        face=face,
         t=_t(challenge.at_ns),
         state=challenge.state,
         say=challenge.say,

@@ -272,7 +272,7 @@ class Challenge(_Message):
     type: Literal["challenge"] = "challenge"
     v: Literal[1] = VERSION
     session: str
-    face: int
+    face: int = Field(description="as it was numbered when it was asked")
     t: float
     state: ChallengeState
     say: str = Field(description="what to read aloud or type now")

@@ -136,7 +136,7 @@ class Challenges(Observer):
 
     def _tell(self, session: str, face: int, running: _Running) -> ChallengeMessage:
         """Publish how it stands, and remember it under the face that was asked."""
-        message = challenge_message(session, running.challenge)
+        message = challenge_message(session, face, running.challenge)
         self._messages.pop((session, face), None)
         self._messages[session, face] = message
         while len(self._messages) > _KEPT:

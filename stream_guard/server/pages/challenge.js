@@ -29,7 +29,6 @@ export function amountWords(action, amount) {
 /** The section `#challenge`, which begins empty but for its title. */
 export class ChallengePanel {
   #session = "";
-  #face = null;
   #shown = "";
   #parts;
 
@@ -102,27 +101,21 @@ export class ChallengePanel {
       say(this.#parts.problem, "Choose a movement first.");
       return;
     }
-    this.#face = who.value;
-    await this.#ask("POST", { actions });
+    await this.#ask("POST", who.value, { actions });
   }
 
   async #cancel() {
-    await this.#ask("DELETE");
+    await this.#ask("DELETE", JSON.parse(this.#shown).face);
   }
 
-  async #ask(method, body = null) {
+  async #ask(method, face, body = null) {
     const { problem } = this.#parts;
     try {
-      await ask(method, `/api/sessions/${encodeURIComponent(this.#session)}/faces/${this.#asked()}/challenge`, body);
+      await ask(method, `/api/sessions/${encodeURIComponent(this.#session)}/faces/${face}/challenge`, body);
       say(problem, "");
     } catch (error) {
       say(problem, error.message);
     }
-  }
-
-  /** The face that was asked: the message's own number may have changed meanwhile, the address does not. */
-  #asked() {
-    return this.#face ?? (this.#shown ? JSON.parse(this.#shown)?.face : null) ?? "";
   }
 
   async #copy() {
