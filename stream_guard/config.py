@@ -132,7 +132,7 @@ class Config(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = printable(".".join(str(part) for part in first["loc"])[:100])
-            what = first["msg"].removeprefix("Value error, ")
+            what = printable(first["msg"].removeprefix("Value error, "))
             raise ConfigError(f"{where}: {what}" if where else what) from error
         except UnicodeEncodeError:  # arguments are bytes, and may be half a letter
             raise ConfigError("a setting holds what is no text") from None

@@ -35,7 +35,12 @@ FOUND = {
     # JSON nested beyond reason, and rows that are no CSV, ended in a traceback.
     "report": [b"[" * 3000, b'a,recording_sha256\n"' + b"a" * 140_000, b"\n----\n\n----\n\x1b"],
     # Arguments are bytes, and need not be text; names of settings went into the message at any length.
-    "config": [b'{"host":"\\ud800"}', b'{"wa\\u007fch":1}', b'{"' + b"q" * 600 + b'":1}'],
+    "config": [
+        b'{"host":"\\ud800"}',
+        b'{"host":"254.0.0.\\uf8001"}',
+        b'{"wa\\u007fch":1}',
+        b'{"' + b"q" * 600 + b'":1}',
+    ],
     # Names too long for any file, brackets that are no IPv6 address, and names that are no text.
     "addresses": [
         b"screen:?" + b"fps=15&" * 60,
