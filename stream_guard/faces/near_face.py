@@ -26,6 +26,9 @@ _ANCHORS_A_CELL = ((16, 2), (8, 6))
 _LEAST_LOGIT = 0.0
 """A probability of a half, MediaPipe's threshold."""
 
+_SAME = 0.3
+"""Above this intersection over union two boxes are one face."""
+
 
 class NearFace(NamedTuple):
     """What was found.
@@ -64,17 +67,28 @@ class NearFaceDetector:
         square = crop_matrix(box, size=_SIZE, margin=margin)
         crop = cut(rgb, square, size=_SIZE)
         boxes, logits = self._network(crop[None].astype(np.float32) / np.float32(127.5) - np.float32(1))[:2]
-        rows = boxes.reshape(-1, 16)[sure := logits.ravel() > _LEAST_LOGIT].astype(np.float64)
-        if not len(rows):
+        sure = logits.ravel() > _LEAST_LOGIT
+        if not sure.any():
             return None
+        rows = boxes.reshape(-1, 16)[sure].astype(np.float64)
         # Middle, size and six points; all but the size are counted from the anchor.
         rows[:, :2] += self._anchors[sure]
         rows[:, 4:8] += np.tile(self._anchors[sure], 2)
-        x, y, width, height, *eyes = rows[np.argmax(rows[:, 2] * rows[:, 3]), :8]
+        x, y, width, height, *eyes = _largest(rows[:, :8], 1 / (1 + np.exp(-logits.ravel()[sure])))
         scale = float(square[0, 0])
         left, top = (np.array([x - width / 2, y - height / 2]) - 0.5 - square[:, 2]) / scale
         tilt = math.degrees(math.atan2(eyes[3] - eyes[1], eyes[2] - eyes[0]))
         return NearFace(Box(float(left), float(top), float(width) / scale, float(height) / scale), tilt)
+
+
+def _largest(rows: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the largest face: the mean of all that see it, by their scores, as MediaPipe takes it."""
+    largest = rows[np.argmax(rows[:, 2] * rows[:, 3])]
+    low = np.maximum(rows[:, :2] - rows[:, 2:4] / 2, largest[:2] - largest[2:4] / 2)
+    high = np.minimum(rows[:, :2] + rows[:, 2:4] / 2, largest[:2] + largest[2:4] / 2)
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    same = shared > _SAME * (rows[:, 2:4].prod(axis=1) + largest[2:4].prod() - shared)
+    return np.asarray(np.average(rows[same], axis=0, weights=scores[same]))
 
 
 def _anchors() -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import cv2
 import numpy as np
@@ -100,6 +101,7 @@ def test_a_box_half_outside_the_frame_is_looked_at(landmarker: Landmarker | Land
     assert landmarker.measure(np.zeros((1, 1, 3), np.uint8), Box(500, 500, 40, 40)) is None
 
 
+@cache
 def pictures() -> dict[str, tuple[np.ndarray, Box]]:
     """The astronaut, as calls show people: near, far, turned, in noise and half in the dark."""
     face, noise = astronaut(), np.random.default_rng(1)
