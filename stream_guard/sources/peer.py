@@ -262,9 +262,12 @@ def _forget_undecoded(connection: RTCPeerConnection) -> None:
     for receiver in connection.getReceivers():
         waiting = getattr(receiver, "_RTCRtpReceiver__decoder_queue", None)
         if waiting is not None:
+            ended = False
             with contextlib.suppress(queue.Empty):
                 while True:
-                    waiting.get_nowait()
+                    ended |= waiting.get_nowait() is None
+            if ended:
+                waiting.put(None)  # the decoder's thread has yet to hear that it may go
 
 
 def _packets_lost(connection: RTCPeerConnection) -> int | None:
