@@ -50,7 +50,8 @@ def draw_latency(path: Path, flown: Sequence[Flight], figures: Mapping[str, Any]
             )
             left += mean
     stages.set(xlabel="mean of all frames (ms)", yticks=[])
-    stages.legend(ncols=5, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.45), frameon=False)
+    if figures["stages_ms"]:
+        stages.legend(ncols=5, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.45), frameon=False)
     figure.savefig(path, dpi=_DPI)
 
 

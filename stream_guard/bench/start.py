@@ -11,13 +11,11 @@ import asyncio
 import socket
 import subprocess
 import sys
-import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from stream_guard import client
 from stream_guard.bench.children import line, running
@@ -31,6 +29,8 @@ __all__ = ["Start", "import_ms", "start"]
 _CLOCK = MonotonicClock()
 _PATIENCE_S = 60.0
 _END_S = 20.0
+_LAST_WORDS = 300
+"""Characters of what a server that failed has printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,16 @@ async def start(packets: Path, plan: Plan, *, arguments: tuple[str, ...] = ()) -
     async with running(*sends) as sender:
         await line(sender, "waiting")
         began_ns = _CLOCK.now_ns()
-        async with _serving(port, arguments) as (server, log):
+        async with _serving(port, arguments) as (server, printed):
             score = asyncio.create_task(_first_score(url), name="bench client")
             ended = asyncio.create_task(server.wait(), name="bench server")
             try:
                 await asyncio.wait([score, ended], return_when=asyncio.FIRST_COMPLETED, timeout=_PATIENCE_S)
                 if not score.done():
-                    raise StreamGuardError(f"no score within {_PATIENCE_S:.0f} s: {_said(log)}")
+                    if server.returncode is None:
+                        server.terminate()
+                    said = " ".join((await printed).decode(errors="replace").split())[-_LAST_WORDS:]
+                    raise StreamGuardError(f"nothing was scored within {_PATIENCE_S:.0f} s: {said}")
                 listening_ns, scored_ns = score.result()
                 connected_ns = int((await line(sender, "session"))["at_ns"])
             finally:
@@ -115,28 +118,25 @@ async def _first_score(url: str) -> tuple[int, int]:
 
 
 @asynccontextmanager
-async def _serving(port: int, arguments: tuple[str, ...]) -> AsyncIterator[tuple[Process, IO[bytes]]]:
-    """Run ``serve`` as a user does, but for what it prints."""
+async def _serving(port: int, arguments: tuple[str, ...]) -> AsyncIterator[tuple[Process, asyncio.Task[bytes]]]:
+    """Run ``serve`` as a user does; yields the process and what it has printed when it ends."""
     command = [sys.executable, "-c", "from stream_guard.cli import main; main()", "serve", "--port", str(port)]
-    with tempfile.TemporaryFile() as log:
-        process = await asyncio.create_subprocess_exec(
-            *command, *arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-        )
+    process = await asyncio.create_subprocess_exec(
+        *command, *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert process.stdout is not None
+    printed = asyncio.create_task(process.stdout.read(), name="bench server's words")
+    try:
+        yield process, printed
+    finally:
+        if process.returncode is None:
+            process.terminate()
         try:
-            yield process, log
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), _END_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-
-
-def _said(log: IO[bytes]) -> str:
-    log.seek(0)
-    return " ".join(log.read().decode(errors="replace").split())[-300:] or "the server said nothing"
+            await asyncio.wait_for(process.wait(), _END_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        await printed
 
 
 def _free_port() -> int:

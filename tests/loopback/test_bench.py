@@ -19,6 +19,7 @@ from stream_guard.bench.load import Bound, step
 from stream_guard.bench.relay import Impairment
 from stream_guard.bench.run import play
 from stream_guard.bench.sender import Plan
+from stream_guard.bench.start import start
 from stream_guard.cli import app
 from stream_guard.errors import StreamGuardError
 
@@ -99,6 +100,24 @@ def test_the_command_writes_figures_and_a_picture(call: Path, tmp_path: Path) ->
     assert told["frames"]["sent"] >= 10
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "glass to score" in done.output
+
+
+def test_a_start_is_measured_from_nothing_to_the_first_score(tmp_path: Path) -> None:
+    file = tmp_path / "start.json"
+    arguments = ["bench", "start", "--times", "1", "--imports", "1", "--engine", "onnxruntime"]
+    arguments += ["--size", "640x360", "--fps", "5", "--json", str(file)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    told = json.loads(file.read_text())
+    until = {name: spread["median"] for name, spread in told["until_s"].items()}
+    assert 0 < until["listening"] < until["connected"]
+    assert until["listening"] < until["first_score"]
+    assert told["import_ms"]["stream_guard"]["median"] < told["import_ms"]["stream_guard.app"]["median"]
+
+
+async def test_a_server_that_does_not_start_is_told_with_its_words(packets: Path) -> None:
+    with pytest.raises(StreamGuardError, match="there is no engine called nonesuch"):
+        await start(packets, Plan(shape=SHAPE, kbps=500, encoded=True), arguments=("--engine", "nonesuch"))
 
 
 @pytest.mark.parametrize(
