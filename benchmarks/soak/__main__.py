@@ -45,7 +45,7 @@ _SETTLE_S = 6.0
 class Soak:
     """One run."""
 
-    def __init__(self, seconds: float, round_s: float, seed: int) -> None:
+    def __init__(self, seconds: float, round_s: float, faults: list[str], seed: int) -> None:
         self.samples: list[Sample] = []
         self.happenings: list[tuple[float, str]] = []
         self.heard: Counter[str] = Counter()
@@ -54,6 +54,7 @@ class Soak:
         self.server_ended: int | None = None
         self._seconds = seconds
         self._round_s = round_s
+        self._faults = faults
         self._seed = seed
         self._random = random.Random(seed)
         self._phase = "network"
@@ -106,9 +107,9 @@ class Soak:
                 tick()
                 if self._now_s() > fault_s:
                     fault_s = self._now_s() + _FAULT_EVERY_S
-                    await self._do(
-                        self._random.choice(("engine", "kill") if self._phase == "mediapipe" else ("engine",))
-                    )
+                    possible = [what for what in self._faults if what == "engine" or self._phase == "mediapipe"]
+                    if possible:
+                        await self._do(self._random.choice(possible))
         finally:
             rest.set()
             await asyncio.gather(*calling, return_exceptions=True)
@@ -142,10 +143,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--round", type=float, default=120.0, help="seconds between two rests")
+    parser.add_argument("--faults", nargs="*", choices=["engine", "kill"], default=["engine", "kill"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, default=Path("runs/soak.json"))
     options = parser.parse_args()
-    soak = Soak(options.minutes * 60, options.round, options.seed)
+    soak = Soak(options.minutes * 60, options.round, options.faults, options.seed)
     with tempfile.TemporaryDirectory(prefix="stream-guard-soak-") as folder:
         call, packets = Path(folder) / "call.mp4", Path(folder) / "packets"
         clip.make(call, _SHAPE, seconds=10)
@@ -169,7 +171,7 @@ def main() -> None:
     }
     save(
         options.json,
-        result("soak", {"minutes": options.minutes, "round": options.round, "seed": options.seed}, figures),
+        result("soak", {name: getattr(options, name) for name in ("minutes", "round", "faults", "seed")}, figures),
     )
     draw(options.json.with_suffix(".png"), soak.samples, soak.happenings)
     for phase, rows in report.items():

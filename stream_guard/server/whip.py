@@ -167,7 +167,7 @@ class WhipEndpoint:
                 connect_limit_s=self._connect_limit_s,
                 ice=self._ice,
             )
-            await source.open()
+            await _opened(source)
             session = _Session(source, client, await self._hand_over(source), f'"{secrets.token_urlsafe(12)}"')
             secret = secrets.token_urlsafe(16)
             self._sessions[secret] = session
@@ -247,6 +247,22 @@ class WhipEndpoint:
             return body.decode()
         except UnicodeDecodeError:
             raise SignallingError(400, "the body is not text") from None
+
+
+async def _opened(source: WebRtcSource) -> None:
+    """Open a source; what the system cannot give now is an answer, too.
+
+    Raises:
+        SignallingError: the offer cannot be accepted, or 503: no file handles, no ports, no memory.
+    """
+    try:
+        await source.open()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SignallingError(503, f"the server has not what a call needs ({reason}); try later") from error
+    if "a=candidate:" not in source.answer_sdp:
+        await source.close()
+        raise SignallingError(503, "the server has no port to receive on: no file handles, or no relay; try later")
 
 
 def _expect_type(request: Request, wanted: str) -> None:
