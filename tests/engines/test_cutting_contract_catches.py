@@ -19,7 +19,7 @@ from stream_guard.testing.cutting_contract import SIZES, CuttingEngineContract
 from stream_guard.testing.engine_contract import MAX_BATCH
 from stream_guard.testing.engines import make_model
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(90)]
 
 
 class Cuts(OnnxRuntimeEngine):

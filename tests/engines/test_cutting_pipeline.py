@@ -35,7 +35,7 @@ from tests.engines.fake_machine import Machine
 from tests.engines.host_crop import build
 from tests.unit.pipeline.doubles import CLOCK, FreeBudget, Notes
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(90)]
 
 FRAMES, FACES, SIZE = 16, 3, 32
 LOST = EngineLost("the GPU has fallen off the bus")

@@ -27,7 +27,7 @@ from tests.engines.fake_gpu import FakeGpu, _bytes_at
 from tests.engines.fake_machine import Machine
 from tests.engines.host_crop import build
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(90)]
 
 SIZE = 32
 Model = tuple[Path, Manifest]

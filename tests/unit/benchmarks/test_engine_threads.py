@@ -9,7 +9,7 @@ import pytest
 from benchmarks.engine_threads import turn
 from benchmarks.gpu.cpu_side import ratio
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.timeout(90)]
 
 
 @pytest.mark.parametrize("streams", [1, 3])

@@ -19,7 +19,7 @@ from stream_guard.inference.worker import InferenceWorker
 from stream_guard.testing.cutting import CuttingEngine, crops_of
 from stream_guard.testing.engines import ScriptedEngine, brightness, make_manifest
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.timeout(90)]
 
 SIZE = 32
 LOST = EngineLost("the GPU has fallen off the bus")
