@@ -64,7 +64,7 @@ def answers(level: int, count: int = 1) -> NDArray[np.float32]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 
