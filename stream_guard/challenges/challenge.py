@@ -227,8 +227,9 @@ class Challenge:
         assert self._watch is not None
         assert self.current is not None
         step = self.steps[self.current]
-        self._watch.add(glimpse)
-        self._lapses.add(glimpse)
+        if not glimpse.waits:
+            self._watch.add(glimpse)
+            self._lapses.add(glimpse)
         if self._watch.busy:
             self._during.add(glimpse)
         else:

@@ -38,6 +38,12 @@ class Glimpse:
     llr: float | None = None
 
     @property
+    def waits(self) -> bool:
+        """Whether the face is there and it was simply not its turn to be measured: such a frame tells nothing."""
+        hidden = Reason.COVERED in self.reasons or Reason.TURNED_AWAY in self.reasons
+        return self.face is not None and not self.measured and not hidden
+
+    @property
     def shows(self) -> bool:
         """Whether the face's landmarks were seen on this frame."""
         return self.measured and self.pose is not None and self.box is not None

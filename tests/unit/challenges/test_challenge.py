@@ -110,6 +110,18 @@ def test_who_waits_for_a_turn_at_being_measured_has_no_lapse() -> None:
     assert challenge.steps[0].lapses == ()
 
 
+def test_a_face_that_is_measured_on_every_fifth_frame_is_told_of_as_any_other() -> None:
+    waits = rest_glimpse(0, measured=False, pose=None, skin=None, llr=None)
+    quiet = begin([Action.TURN_LEFT, Action.HAND_ACROSS])
+    play(quiet, [rest_glimpse(0), *[waits] * 4] * (FPS * 4))
+    assert [step.finding.sight for step in quiet.steps if step.finding] == [Sight.NOT_SEEN, Sight.NOT_SEEN]
+    turns = begin([Action.TURN_LEFT])
+    still = [rest_glimpse(0), *[waits] * 4] * 10
+    play(turns, [*still, *[turned(50.0), *[waits] * 4] * 5, *still])
+    assert turns.steps[0].finding is not None
+    assert turns.steps[0].finding.sight is Sight.SEEN
+
+
 def test_it_can_be_cancelled_and_keeps_what_was_seen() -> None:
     challenge = play(begin([Action.TURN_LEFT, Action.STAND_UP]), [*REST, *sweep(50)[:30]])
     challenge.cancel(10 * NS_PER_S)
