@@ -124,7 +124,7 @@ async def test_timelines_show_score_state_and_gap(site: Site, page: Page) -> Non
     await expect(rows.nth(2).get_by_role("img")).to_have_attribute(
         "aria-label", "Face 3: Likely synthetic. 4 % (0–9) · 10.0/s"
     )
-    await page.get_by_label("Show").select_option("60")
+    await page.locator("#span").select_option("60")
     await page.wait_for_timeout(400)
     drawn = [await colours(rows.nth(place).locator("canvas")) for place in range(3)]
     green, red = (0, 158, 115), (213, 94, 0)
