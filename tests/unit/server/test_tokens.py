@@ -61,3 +61,12 @@ def test_what_is_not_known_needs_the_most() -> None:
     assert needed_scope("PROPFIND", "/anything") is Scope.ADMIN
     assert needed_scope("GET", "/whipped") is Scope.WATCH
     assert needed_scope("GET", "/whip/secret") is Scope.SEND
+
+
+def test_whoever_may_read_scores_need_not_see_faces() -> None:
+    assert needed_scope("GET", "/api/rehearsal/picture") is Scope.ADMIN
+    assert needed_scope("GET", "/api/rehearsal") is Scope.WATCH
+    assert needed_scope("POST", "/api/rehearsal") is Scope.ADMIN
+    assert needed_scope("GET", "/api/sessions/c1/faces/1/challenge") is Scope.WATCH
+    assert needed_scope("POST", "/api/sessions/c1/faces/1/challenge") is Scope.ADMIN
+    assert needed_scope("DELETE", "/api/sessions/c1/faces/1/challenge") is Scope.ADMIN
