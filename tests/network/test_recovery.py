@@ -27,15 +27,13 @@ def in_order(call: Call) -> bool:
     "network",
     [
         Impairment(loss=0.3, delay_ms=10),
-        Impairment(loss=0.15, burst=10, delay_ms=10),
-        Impairment(reorder=0.2, held_ms=60, duplicate=0.2),
-        Impairment(jitter_ms=500),
+        Impairment(loss=0.1, burst=10, reorder=0.2, held_ms=60, duplicate=0.2, delay_ms=10),
     ],
-    ids=["30 % lost", "bursts", "another order and twice", "500 ms of jitter"],
+    ids=["30 % lost", "bursts, another order, and twice"],
 )
 async def test_pictures_keep_coming_whole_and_in_order(network: Impairment) -> None:
     async with called(network) as call:
-        await call.more(40, limit_s=40)
+        await call.more(25, limit_s=40)
         assert in_order(call)
         assert call.source.transport().damaged == 0
 
@@ -47,7 +45,7 @@ async def test_after_an_outage_a_key_frame_is_asked_for_and_comes(codec: str) ->
         call.relay.cut()
         await asyncio.sleep(0.3)  # what was on its way has arrived
         shown = len(call.came)
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(1.2)
         assert len(call.came) == shown, "nothing gets through"
         call.relay.mend()
         await call.more(10)
@@ -88,8 +86,8 @@ async def test_a_link_that_becomes_narrow_and_wide_again_loses_the_call_no_more_
     async with called(Impairment(delay_ms=5), kbps=1500) as call:
         await call.more(10)
         call.relay.become(Impairment(delay_ms=5, kbps=120, queue_ms=300))
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(1.5)
         call.relay.become(Impairment(delay_ms=5))
-        await call.more(20)
+        await call.more(10)
         assert in_order(call)
         assert call.source.transport().damaged == 0
