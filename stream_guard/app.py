@@ -344,9 +344,11 @@ class Service:
         track = runtime.track
         rehearsals = Rehearsals(hub.publish, rise=track.verdict.rise)
 
-        def wire(info: SessionInfo, source: Source, observers: Sequence[Observer]) -> Pipeline:
+        def wire(
+            info: SessionInfo, source: Source, observers: Sequence[Observer], *, after: Pipeline | None = None
+        ) -> Pipeline:
             staged, scorer = rehearsals.stage(info, source, runtime.scorer(live=info.live))
-            return runtime.pipeline(info, staged, observers, scorer=scorer)
+            return runtime.pipeline(info, staged, observers, scorer=scorer, after=after)
 
         challenges = Challenges(self._tell_challenge, smoothing=track.smoothing, enough_looks=track.enough_looks)
         self._supervisor = supervisor = Supervisor(

@@ -98,6 +98,10 @@ class Rehearsals(Observer):
             source: where its frames come from.
             scorer: what is said of its faces.
         """
+        staged = self._stages.get(info.id)
+        if staged is not None:  # its pipeline broke, and another one goes on
+            staged.source.go_on_with(source)
+            return staged.source, staged.scorer
         wrapped = RehearsableSource(source)
         rehearsed = RehearsedScorer(scorer, is_swapped=wrapped.is_swapped)
         self._stages[info.id] = _Stage(info, wrapped, rehearsed)

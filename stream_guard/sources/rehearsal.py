@@ -20,6 +20,11 @@ class RehearsableSource(Source):
         self._swap: OwnSwap | None = None
         self._swapped: set[int] = set()
 
+    def go_on_with(self, source: Source) -> None:
+        """Read from another source from now on: another reader's view of the same stream."""
+        self._source = source
+        self.overwritten = source.overwritten
+
     def begin(self, swap: OwnSwap) -> None:
         """Draw the swap into every frame that is received from now on."""
         self._swap = swap

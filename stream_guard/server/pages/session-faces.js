@@ -48,7 +48,7 @@ export function drawLog(list, events) {
 function logLine(at, event) {
   const loud = event.kind === "alarm_raised";
   const time = new Date(at);
-  const mark = event.state ? shape(event.state) : loud ? shape("synthetic") : make("span");
+  const mark = event.state && event.type === "event" ? shape(event.state) : loud ? shape("synthetic") : make("span");
   const score = event.authenticity === null || event.authenticity === undefined ? ""
     : ` · authenticity ${percent(event.authenticity)}`;
   return make("li", { "data-alarm": loud, "data-kind": event.kind || event.type },
