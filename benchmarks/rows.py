@@ -136,18 +136,22 @@ def _peer_rows(told: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     over = f"{student['times_ours']:.1f} times"
     yield "MTCNN + EfficientNet-B4 on every frame: processor time over ours", over, "peers"
     yield "MediaPipe + MesoNet, which sees one near face only", f"{light['times_ours']:.2f} times", ""
-    theirs = lag["others"]["aiortc's track"]["last_lag_ms"] / 1000
-    own = lag["ours"]["last_lag_ms"] / 1000
+    theirs, own = (_seconds(one["last_lag_ms"], 1000) for one in (lag["others"]["aiortc's track"], lag["ours"]))
     words = f"a reader of {wanted['work_ms']:g} ms a picture, after {wanted['seconds']:g} s"
-    yield f"{words}: behind through aiortc's track, through ours", f"{theirs:.1f} s, {own:.2f} s", ""
+    yield f"{words}: behind through aiortc's track, through ours", f"{theirs}, {own}", ""
     spread = flag["others"]["one frame in 5 s"]["seconds_to_flag"]
-    own_s = flag["ours"]["seconds_to_flag"]
-    figure = f"{spread['mean']:.1f} on average, up to {spread['max']:.1f}; ours {own_s:.1f}"
-    yield "one frame in 5 s, judged by the same model: seconds to flag a swap", figure, ""
+    sampled = f"{_seconds(spread.get('mean'))} on average, up to {_seconds(spread.get('max'))}"
+    figure = f"{sampled}; ours {_seconds(flag['ours']['seconds_to_flag'])}"
+    yield "one frame in 5 s, judged by the same model: until a swap is flagged", figure, ""
 
 
 def _range(told: Mapping[str, float], *names: str) -> str:
     return " / ".join(f"{told[name]:.0f}" for name in names or ("p50", "p95")) if told else "none"
+
+
+def _seconds(value: float | None, unit: float = 1.0) -> str:
+    """Return a duration in seconds; None is one that had no end."""
+    return "never" if value is None else f"{value / unit:.2g} s" if value < unit else f"{value / unit:.1f} s"
 
 
 def _ratio(value: float | None) -> str:

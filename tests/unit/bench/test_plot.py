@@ -14,7 +14,7 @@ from stream_guard.bench.load import Bound, step
 from stream_guard.bench.plot import draw_growth, draw_latency, draw_load
 from tests.unit.bench.records import record
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]  # matplotlib is slow to load on a busy machine
 
 
 def is_png(path: Path) -> bool:

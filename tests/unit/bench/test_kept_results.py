@@ -98,6 +98,7 @@ def test_each_row_is_read_off_a_result(tmp_path: Path) -> None:
         "| 2.5 s (2.4 to 2.9) | `stream-guard bench start` |"
     )
     assert "20.7 s, 0.09 s" in text
+    assert "2.4 s on average, up to 4.8 s; ours 1.4 s" in text
     assert "0.80 times" in text, "0.08 of a core a face in the last step, 0.1 in the first"
     assert {line.count(" |") for line in text.splitlines()} == {3}, "every row has three columns"
 
@@ -109,6 +110,20 @@ def test_the_long_tables_are_whole(tmp_path: Path) -> None:
     assert "| 1 | 70 / 70 / 70 ms | 9.5 | 0.20 | none | yes |" in text
     assert "| 1 face | 0.50 | 40 / 60 ms | 100% |" in text
     assert "| 4 sessions |" in text
+
+
+def test_what_never_happened_is_said_so(tmp_path: Path) -> None:
+    keep(tmp_path)
+    peers = json.loads((tmp_path / "peers.json").read_text())
+    peers["flag"]["ours"]["seconds_to_flag"] = None
+    peers["flag"]["others"]["one frame in 5 s"]["seconds_to_flag"] = {}
+    save(tmp_path / "peers.json", peers)
+    kept = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in table.NEEDED}
+    assert "never on average, up to never; ours never" in performance(kept)
+    kept["load"] = {**kept["load"], "sessions_held": 0}
+    kept["growth"]["faces"]["cores"]["last_over_first"] = None
+    kept["latency-vp8"] = {**kept["latency-vp8"], "glass_to_score_ms": {}}
+    assert "not to be told" in performance(kept)
 
 
 @pytest.mark.parametrize("missing", ["gallery", "peers"])
