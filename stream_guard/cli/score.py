@@ -130,7 +130,7 @@ async def _score_file(
     scorer = runtime.scorer(live=False)
     info = SessionInfo(id=file, kind=source.kind, label=source.name, live=source.live)
     pipeline = runtime.pipeline(info, source, scorer=scorer, every=every)
-    bar = progress.add_task(Path(file).name, total=None)
+    bar = progress.add_task(source.name, total=None)
     broken = ""
     try:
         async with aclosing(pipeline.results()) as results:
@@ -171,12 +171,14 @@ def _open(path: Path) -> TextIO:
 
 def _row(summary: dict[str, Any]) -> list[str]:
     """Return a file's line of the table."""
+    from stream_guard.errors import printable
+
     verdict = str(summary["state"]).replace("_", " ")
     if not summary["faces"]:
         verdict += ": no face found"
     value = summary["authenticity"]
     counts = [str(summary[key]) for key in ("faces", "frames", "scored")]
-    return [Path(summary["file"]).name, verdict, "-" if value is None else f"{value:.2f}", *counts]
+    return [printable(Path(summary["file"]).name), verdict, "-" if value is None else f"{value:.2f}", *counts]
 
 
 def _complain(progress: Progress, error: str) -> None:
