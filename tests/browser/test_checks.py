@@ -198,7 +198,7 @@ async def test_a_rehearsal_is_labelled_everywhere_and_no_alarm_of_the_page(
     panel = page.locator("#rehearsal")
     begin = panel.get_by_role("button", name="Rehearse an alarm")
     await expect(begin).to_be_disabled()
-    await panel.get_by_label("This session shows my own camera").check()
+    await panel.get_by_label("This is my own camera").check()
     await begin.click()
     beginning = ("POST", "rehearsal", {"session": "c1", "seconds": 8})
     await asked.until(beginning)

@@ -26,7 +26,7 @@ export class RehearsalPanel {
     const result = make("div", { class: "rehearsal-result", role: "status" });
     const problem = make("p", { class: "problem", role: "alert" });
     const form = make("div", { class: "rehearsal-form" },
-      make("label", { class: "choice" }, own, "This session shows my own camera, not somebody else"),
+      make("label", { class: "choice" }, own, "This is my own camera, not somebody else"),
       make("div", { class: "row" }, seconds, begin));
     const running = make("div", { class: "rehearsal-running", hidden: true }, picture,
       make("div", {}, make("p", { class: "rehearsal-label" }, "REHEARSAL"), make("p", { class: "rehearsal-state" }, mark, word), left,
