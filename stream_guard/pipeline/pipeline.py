@@ -258,6 +258,7 @@ class Pipeline:
     async def _attempt(self, frame: Frame, plan: Plan) -> Scored | None:
         """Score a frame. One on which something fails costs a live stream that frame, and no more."""
         self._busy_since_ns = self._clock.now_ns()
+        scored: Scored | None = None
         try:
             scored = await self._score(frame, plan)
         except Exception as error:
@@ -273,6 +274,8 @@ class Pipeline:
             return None
         finally:
             self._busy_since_ns = None
+            if scored is None:  # the budget must not wait for its end
+                self._budget.spent("total", self._clock.now_ns() - frame.arrived_ns, faces=1)
         self._failures = 0
         return scored
 
