@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.fuzz.lines import executable, traced
 from tests.fuzz.targets import target
 
-_MOST = 1000
+_MOST = 300
 """Inputs that are tried again: tracing every line is slow."""
 
 
