@@ -209,7 +209,9 @@ class RecoveringBuffer(PromptJitterBuffer):
         if self._origin is None or self._newest is None:
             return None
         ahead = uint16_add(self._newest, -self._origin)
-        return next((count for count in range(min(ahead, self.capacity)) if self._at(count) is None), None)
+        if ahead >= self.capacity:
+            return None  # all that came was given out: the newest packet lies behind us
+        return next((count for count in range(ahead) if self._at(count) is None), None)
 
     def _whole_key_frame(self) -> int | None:
         """Return the place of the first packet of a key frame that is all there."""

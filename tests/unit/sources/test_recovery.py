@@ -139,6 +139,17 @@ def test_after_ten_seconds_without_a_key_frame_pictures_are_taken_and_counted() 
     assert receiver.buffer.damaged == damaged, "whole again"
 
 
+def test_packets_that_come_twice_are_no_gap() -> None:
+    receiver = Receiver()
+    pictures = call(5)
+    for one in pictures:
+        receiver.take(*one, wait_s=0.011)
+    for _ in range(50):
+        receiver.take(*pictures[4], wait_s=0.05)
+    assert receiver.shown == list(range(5))
+    assert receiver.asked_s == []
+
+
 def test_a_very_late_packet_does_not_begin_everything_anew() -> None:
     receiver = Receiver()
     pictures = call(100)
