@@ -78,6 +78,8 @@ def draw_load(path: Path, steps: Sequence[Mapping[str, Any]], bound: Mapping[str
     cores.plot(sessions, [step["sender_cores"] for step in steps], "o-", label="senders")
     cores.set(xlabel="sessions", ylabel="cores", ylim=(0, None))
     cores.legend()
+    for axes in (latency, rate, cores):
+        axes.set_xticks(sessions)
     figure.savefig(path, dpi=_DPI)
 
 
