@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo serve test check bench fuzz setup setup-test clean
+.PHONY: help demo serve test check bench fuzz soak setup setup-test clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -33,6 +33,10 @@ bench: setup  ## Measure how fast it is, and compare with this kind of machine's
 fuzz: setup-test  ## Look for inputs that break what reads them, 60 s of processor time for each reader
 	$(BIN)/pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz
+
+soak: setup  ## Half an hour of calls, clients and faults; fails where anything is left behind
+	$(BIN)/pip install --quiet --editable '.[openvino,bench]'
+	$(BIN)/python -m benchmarks.soak --minutes 30
 
 setup: $(VENV)/.demo
 

@@ -18,6 +18,7 @@ from stream_guard import client
 from stream_guard.app import Service
 from stream_guard.config import Config
 from stream_guard.errors import SignallingError
+from stream_guard.faces.tracker import FaceTracker
 from stream_guard.pipeline.face_measurer import FaceMeasurer
 from stream_guard.protocol.messages import FaultReport, Scores, ServerMessage, Session
 from stream_guard.testing.caller import Caller
@@ -74,6 +75,26 @@ async def test_a_call_outlives_the_landmarkers_process_and_a_clock_set_back_and_
             async with httpx.AsyncClient(trust_env=False) as http:
                 metrics = (await http.get(f"{service.url}/metrics")).text
             assert 'stream_guard_faults_total{part="faces"} 1.0' in metrics
+
+
+async def test_a_tracker_that_breaks_is_replaced_in_the_same_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    update, looks = FaceTracker.update, iter(range(1_000_000))
+
+    def breaks(*arguments: Any, **more: Any) -> Any:
+        if next(looks) in {4, 5, 6}:
+            raise ZeroDivisionError
+        return update(*arguments, **more)
+
+    monkeypatch.setattr(FaceTracker, "update", breaks)
+    config = Config.make(port=0, sources=("pattern:?size=320x240&fps=10",))
+    async with Service(config) as service, aclosing(client.messages(service.url)) as messages:
+        before = await first(messages, lambda message: isinstance(message, Scores))
+        fault = await first(
+            messages, lambda message: isinstance(message, FaultReport) and message.reason.endswith("begun anew")
+        )
+        assert (fault.part, fault.session) == ("stream", before.session)
+        after = await first(messages, lambda message: isinstance(message, Scores) and message.t > before.t + 1)
+        assert after.session == before.session
 
 
 async def test_no_file_handles_left_is_an_answer_and_passes() -> None:

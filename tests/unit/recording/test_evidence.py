@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from stream_guard.face import Box
 from stream_guard.frame import Frame
 from stream_guard.pipeline.observers import SessionInfo
+from stream_guard.recording import journal as journalling
 from stream_guard.recording.evidence import Evidence
 from stream_guard.scoring.observation import EventKind, FaceScore, ScoreEvent, State, Update
 from tests.unit.recording.journals import journal, only_folder, replayed, session
@@ -53,3 +55,36 @@ async def test_a_picture_that_cannot_be_cut_out_costs_no_line(tmp_path: Path) ->
     assert [line.message.state for line in lines if line.message] == ["live", "ended"]  # type: ignore[union-attr]
     assert (replay.ended, replay.missing) == (True, 0)
     assert not any(line.evidence for line in lines)
+
+
+async def test_a_face_waits_for_a_disk_that_is_full_and_costs_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(journalling, "_FLUSH_S", 0.02)
+    monkeypatch.setattr(journalling, "_RETRY_S", 0.05)
+    write, full = Path.write_bytes, [True]
+
+    def failing(path: Path, data: bytes) -> int:
+        if full[0] and path.suffix == ".jpg":
+            write(path, data[: len(data) // 2])  # a full disk takes a part
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", failing)
+    async with journal(tmp_path, keep_evidence=True) as writing:
+        writing.take(session())
+        picture = Frame.from_rgb(np.full((90, 160, 3), 120, np.uint8))
+        writing.keep_face("c1", face=1, t=1.0, frame=picture, box=Box(0.2, 0.2, 0.4, 0.6))
+        async with asyncio.timeout(10):
+            while "No space left on device" not in caplog.text:
+                await asyncio.sleep(0.02)
+        assert not await asyncio.to_thread(lambda: list(tmp_path.rglob("*.jpg"))), "half a picture is none"
+        writing.take(session("stale"))
+        full[0] = False
+        writing.take(session("ended"))
+    folder = await only_folder(tmp_path)
+    lines, replay = await replayed(folder)
+    assert (replay.ended, replay.missing, replay.torn) == (True, 0, 0)
+    assert [line.message.state for line in lines if line.message] == ["live", "stale", "ended"]  # type: ignore[union-attr]
+    (kept,) = [line.evidence for line in lines if line.evidence]
+    assert await asyncio.to_thread((folder / kept).read_bytes)
