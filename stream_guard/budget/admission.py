@@ -103,6 +103,7 @@ class Admission:
             return Skip(DropCause.EXPIRED)
         self._grow(now_ns, faces)
         if self._contention is not None:
+            # Where nobody is, a frame costs little: it is looked at, or a newcomer would wait.
             if self._full.owed < min(1, faces) and self._contention.crowded(self, now_ns):
                 return Skip(DropCause.YIELDED)
             self._contention.begin(self, now_ns)

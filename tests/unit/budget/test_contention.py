@@ -75,16 +75,15 @@ def test_a_frame_that_is_owed_is_looked_at_however_busy_the_machine():
     assert {later - earlier for earlier, later in itertools.pairwise(taken)} <= {3, 4}, "spread evenly"
 
 
-def test_with_nobody_there_a_busy_machine_is_left_to_others_but_faces_are_looked_for():
+def test_with_nobody_there_frames_cost_little_and_faces_are_looked_for():
     contention = Contention(places=1)
     admission = Admission(contention=contention)
-    finds = []
     for number in range(60):
         contention.begin("other", number * 33 * MS)
         decision = admission.admit(arrived_ns=number * 33 * MS, now_ns=number * 33 * MS, faces=0)
-        finds += [number] if isinstance(decision, Plan) and decision.find else []
+        assert isinstance(decision, Plan)
+        assert decision.find
         admission.spent("total", MS)
-    assert len(finds) >= 8, "in two seconds, four times each"
 
 
 @pytest.mark.parametrize("count", [1, 2])
