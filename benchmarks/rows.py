@@ -27,8 +27,8 @@ def performance(kept: Kept | None) -> str:
         ("latency-lossy", "the same with 2 % of the packets lost, 30 ms away"),
     ):
         rows.append((f"{what}: glass to score, p50 / p95; frames scored", _flight(kept[name]), name))
-    call = kept["latency-vp8"]
-    rows.append(("… of it: the receiver's processor time; efficiency", _work(call), ""))
+    work = _work(kept["latency-vp8"])
+    rows.insert(1, ("… the receiver's processor time and memory; parts alone over it (efficiency)", work, ""))
     gallery = kept["gallery"]
     worst = f"{gallery['faces']['worst_face']:.1f}; {_range(gallery['glass_to_score_ms'])} ms"
     rows.append(("nine faces: scores a second of the one that fares worst; p50 / p95", worst, "gallery"))
@@ -91,7 +91,7 @@ def details(kept: Kept | None) -> str:
                 for name, one in steps
             ],
         ),
-        f"`{shown('growth')}`: every frame scored, at 5 (faces) and 10 (sessions) pictures a second.",
+        f"`{shown('growth')}`: 5 (faces) and 10 (sessions) pictures a second, so that every frame can be scored.",
         _table(
             ("", "cores", "p50 / p95", "scored"),
             [
