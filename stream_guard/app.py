@@ -28,6 +28,7 @@ from stream_guard.config import Config, is_loopback
 from stream_guard.errors import ModelError
 from stream_guard.faces.finder import Finder
 from stream_guard.faces.tracker import FaceTracker
+from stream_guard.inference.checked_engine import CheckedEngine
 from stream_guard.inference.cores import physical_cores
 from stream_guard.inference.engine import EngineOptions, Network
 from stream_guard.inference.faces import Faces
@@ -136,7 +137,7 @@ class Runtime:
         told = self._from_any_thread(asyncio.get_running_loop())
         path = await asyncio.to_thread(self._find)
         self._worker = InferenceWorker(
-            self._engines,
+            [CheckedEngine(kind, path, self.manifest) for kind in self._engines],
             path,
             self.manifest,
             options=EngineOptions(threads=config.threads, max_batch=config.max_faces, precision=config.precision),
