@@ -317,7 +317,9 @@ class Pipeline:
         )
         bits = transport.bits_per_pixel
         evidence = self._evidence(bits) if bits is not None else 1.0
-        update = self._scorer.receive(_observation(frame, at_ns, looked, said.llrs, rerouted=rerouted, evidence=evidence))
+        update = self._scorer.receive(
+            _observation(frame, at_ns, looked, said.llrs, rerouted=rerouted, evidence=evidence)
+        )
         self._faces = looked.tracked.measurable
         scored_ns = self._clock.now_ns()
         self._spent("convert", looked.convert_ns)
@@ -372,7 +374,6 @@ class Pipeline:
         try:
             await self._source.close()
         finally:
-            self._looker.close()
             if not await self._looker.ended(within_s=_CLOSE_S):
                 log.warning("session %s: following its faces hangs; the thread is left behind", self.info.id)
 
