@@ -68,7 +68,8 @@ class Soak:
 
     async def run(self, packets: Path, journal: Path) -> None:
         """Soak."""
-        settings = json.dumps({"max_sessions": 8, "journal": str(journal)})
+        # Pictures of telling moments stay in memory for half an hour, which is longer than a rest.
+        settings = json.dumps({"max_sessions": 8, "journal": str(journal), "moments": False})
         plan = Plan(shape=_SHAPE, kbps=800, encoded=True)
         async with (
             running("benchmarks.soak.server", settings) as process,
