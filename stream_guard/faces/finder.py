@@ -110,7 +110,10 @@ class Finder:
         scale = min(width / rgb.shape[1], height / rgb.shape[0])
         inner = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
         canvas = np.zeros((height, width, 3), np.uint8)
-        canvas[: inner[1], : inner[0]] = _resized(rgb, inner)
+        # By halves and then bilinearly would take 4 ms less, and loses the smallest faces of galleries.
+        canvas[: inner[1], : inner[0]] = cv2.resize(
+            rgb, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        )
         seen = _decode(
             self._network(np.ascontiguousarray(canvas.transpose(2, 0, 1), np.float32)[None]), self._threshold
         )
@@ -127,17 +130,6 @@ class Finder:
         whole &= (x + width < right) | (right == rgb.shape[1])
         whole &= (y + height < bottom) | (bottom == rgb.shape[0])
         return np.asarray(seen[whole])
-
-
-def _resized(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize a picture to (width, height): by halves, each pixel the mean of four, then by less than a half.
-
-    OpenCV's area filter takes 4.8 ms from 1280x720 to 626x352; the same faces are found (129 of 129 on 33 clips).
-    """
-    while rgb.shape[1] >= 2 * size[0] and rgb.shape[0] >= 2 * size[1]:
-        half = rgb.shape[1] // 2, rgb.shape[0] // 2
-        rgb = cv2.resize(rgb[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA)
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[no-any-return]
 
 
 def _windows(width: int, height: int) -> list[tuple[int, int, int, int]]:
