@@ -60,7 +60,8 @@ def _paint(rgb: NDArray[np.uint8], mask: NDArray[np.uint8], face: Box) -> NDArra
     share = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.6, 0.008 * side))[..., None]
     shadow = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 0.04 * side)[..., None]
     shaded = rgb * (1.0 - 0.25 * shadow)
-    return np.clip(shaded * (1 - share) + painted * share, 0, 255).astype(np.uint8)
+    drawn: NDArray[np.uint8] = np.clip(shaded * (1 - share) + painted * share, 0, 255).astype(np.uint8)
+    return drawn
 
 
 def _point(x: float, y: float) -> tuple[int, int]:

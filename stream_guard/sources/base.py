@@ -35,14 +35,14 @@ class Transport:
     kbps: float | None = None
     lost: int | None = None
     decode_errors: int = 0
+    passed_over: int = 0
+    damaged: int = 0
 
     @property
     def bits_per_pixel(self) -> float | None:
         """How many bits a pixel of the picture has, on average; None where the bitrate is not known."""
         pixels = self.width * self.height * self.fps
         return self.kbps * 1000 / pixels if self.kbps is not None and pixels > 0 else None
-    passed_over: int = 0
-    damaged: int = 0
 
 
 class Source(ABC):

@@ -64,7 +64,7 @@ async def test_one_face_is_scored_on_every_frame_that_is_looked_at(tmp_path: Pat
     judged = sum(any(face.frame_score is not None for face in result.update.faces) for result in scored)
     assert judged == len(scored)
     assert not any(result.plan.degraded for result in scored)
-    # Two cores of our own look at every frame (`stream-guard bench latency`); a machine that others use may lose some.
+    # Two idle cores look at every frame (`stream-guard bench latency`); a machine that others use may lose some.
     assert len(scored) >= 0.6 * FPS * (SECONDS - WARM_UP_S)
     check_accounts(recorder)
 

@@ -39,8 +39,8 @@ const TOO_SMALL_BRIEF = "pin or enlarge";
 const CAUSES = {
   superseded: "overtaken by a newer frame",
   expired: "past its deadline",
-  failed: "something inside failed on it",
   yielded: "left to other calls, its faces had their rate",
+  failed: "something inside failed on it",
 };
 
 const EVENTS = {
