@@ -21,6 +21,7 @@ class Reason(StrEnum):
     DARK = "dark"
     OVEREXPOSED = "overexposed"
     TOO_LITTLE_EVIDENCE = "too_little_evidence"
+    FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True)

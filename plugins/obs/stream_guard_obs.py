@@ -71,6 +71,7 @@ REASONS = {
     "covered": "Face partly covered",
     "dark": "Too dark",
     "overexposed": "Too bright",
+    "frozen": "Picture stands still",
     "too_little_evidence": "Gathering evidence",
 }
 URGENCY = ("synthetic", "suspicious", "authentic", "cannot_judge", "stale")

@@ -61,12 +61,14 @@ class Change:
         lost: bool, shape (rows, columns): cells that were not found again.
         textured: bool, same shape: cells that could be told.
         width, height: of the frame, in pixels.
+        picture: float32, shape (144, 256): the small copy, in grey levels around zero.
     """
 
     lost: NDArray[np.bool_]
     textured: NDArray[np.bool_]
     width: int
     height: int
+    picture: NDArray[np.float32]
 
     @property
     def everywhere(self) -> bool:
@@ -126,7 +128,7 @@ class ChangeDetector:
         if lost.any():  # most cells stand still: only the others are looked for nearby
             rows, columns = np.nonzero(lost)
             lost[rows, columns] = ~_found_nearby(before.light, now.light, rows, columns)
-        return Change(lost, textured, rgb.shape[1], rgb.shape[0])
+        return Change(lost, textured, rgb.shape[1], rgb.shape[0], now.light)
 
 
 class _Picture:

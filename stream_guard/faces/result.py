@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stream_guard.face import Face
 
 __all__ = ["Tracked"]
@@ -20,6 +23,8 @@ class Tracked:
         track_ns: what measuring the known faces took.
         measured: how many faces were measured, or tried in vain.
         measurable: how many would be, had the plan no limit.
+        picture: float32, shape (144, 256): a small grey copy of the frame, in grey levels around zero; None where
+            none was made.
     """
 
     faces: tuple[Face, ...]
@@ -28,3 +33,4 @@ class Tracked:
     track_ns: int
     measured: int
     measurable: int
+    picture: NDArray[np.float32] | None = None

@@ -101,7 +101,7 @@ class FaceTracker:
         """
         start = time.perf_counter_ns()
         self._fit(rgb.shape[1], rgb.shape[0])
-        self._suspect(rgb)
+        picture = self._suspect(rgb)
         cut = False
         find_ns = 0
         if plan.find and self._wants_to_find(at_ns):
@@ -118,6 +118,7 @@ class FaceTracker:
             track_ns=time.perf_counter_ns() - start - find_ns,
             measured=len(faces),
             measurable=sum(self._is_due(track, at_ns) for track in self._roster.tracks),
+            picture=picture,
         )
 
     def _fit(self, width: int, height: int) -> None:
@@ -126,14 +127,19 @@ class FaceTracker:
             self._roster.resize(width / self._size[0], height / self._size[1])
         self._size = width, height
 
-    def _suspect(self, rgb: NDArray[np.uint8]) -> None:
-        """Mark the faces that may have been replaced: their surroundings, or most of the picture, changed."""
+    def _suspect(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Mark the faces that may have been replaced: their surroundings, or most of the picture, changed.
+
+        Returns:
+            The small copy of the frame by which that was seen.
+        """
         change = self._changes.compare(rgb)
         everywhere = change.everywhere
         self._other_picture |= everywhere
         self._news = self._news or change.elsewhere(track.box for track in self._roster.tracks)
         for track in self._roster.tracks:
             track.suspect |= everywhere or change.around(track.box)
+        return change.picture
 
     def _wants_to_find(self, at_ns: int) -> bool:
         """Return whether it is time to look for faces."""

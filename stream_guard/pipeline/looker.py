@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from stream_guard.budget.plan import Plan
 from stream_guard.clock import Clock
 from stream_guard.errors import TrackingError
-from stream_guard.face import Face
+from stream_guard.evidence.playback import Playback, Playing
+from stream_guard.face import Face, Reason
 from stream_guard.faces.align import crop_matrix, cut
 from stream_guard.faces.result import Tracked
 from stream_guard.frame import Frame, Planes
@@ -45,12 +46,14 @@ class Looked:
         judged: those for the model, in the batch's order.
         batch: uint8, shape (len(judged), size, size, 3), RGB, valid until the next frame is looked at; or, for an
             engine that cuts by itself, where they are in the frame.
+        playing: whether any of them is not live.
         convert_ns, align_ns: what converting to RGB and cutting out took.
     """
 
     tracked: Tracked
     judged: tuple[Face, ...]
     batch: NDArray[np.uint8] | Faces
+    playing: Playing
     convert_ns: int
     align_ns: int
 
@@ -81,6 +84,7 @@ class Looker:
         self._thread: DaemonThread | None = None
         self._closed = False
         self._tracker = tracker
+        self._playback = Playback()
         self._margin = margin
         self._size = size
         self._clock = clock
@@ -118,6 +122,10 @@ class Looker:
         rgb = frame.rgb()
         converted = self._clock.now_ns()
         tracked = self._tracker.update(rgb, at_ns, plan=plan)
+        playing = self._watch(tracked, at_ns, frame)
+        if playing.frozen:
+            faces = (_standing_still(face) if face.id in playing.frozen else face for face in tracked.faces)
+            tracked = replace(tracked, faces=tuple(faces))
         followed = self._clock.now_ns()
         judged = tuple(face for face in tracked.faces if face.measured and not face.reasons)[: self._max_faces]
         matrices = [crop_matrix(face.box, size=self._size, margin=self._margin) for face in judged]
@@ -126,9 +134,17 @@ class Looker:
             tracked=tracked,
             judged=judged,
             batch=batch,
+            playing=playing,
             convert_ns=converted - began,
             align_ns=self._clock.now_ns() - followed,
         )
+
+    def _watch(self, tracked: Tracked, at_ns: int, frame: Frame) -> Playing:
+        """Look whether the picture stands still or repeats itself."""
+        if tracked.picture is None:
+            return Playing()
+        where = {face.id: face.box.fractions_of(frame.width, frame.height) for face in tracked.faces}
+        return self._playback.add(at_ns, tracked.picture, where)
 
     def _cut(self, rgb: NDArray[np.uint8], matrices: Sequence[NDArray[np.float64]]) -> NDArray[np.uint8]:
         for matrix, crop in zip(matrices, self._crops, strict=False):
@@ -160,6 +176,11 @@ class Looker:
         last = asyncio.get_running_loop().run_in_executor(self._thread, _nothing)
         self.close()
         return bool((await asyncio.wait((last,), timeout=within_s))[0])
+
+
+def _standing_still(face: Face) -> Face:
+    """Return a face that is one look, however often it is shown: no evidence."""
+    return replace(face, reasons=(*face.reasons, Reason.FROZEN))
 
 
 def _nothing() -> None:

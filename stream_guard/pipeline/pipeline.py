@@ -393,6 +393,7 @@ def _observation(
                 llr=said.get(face.id),
                 # A face stays too small between finds; other reasons are news of the frame that showed them.
                 reasons=face.reasons if face.measured or Reason.FACE_TOO_SMALL in face.reasons else (),
+                repeated_ns=looked.playing.since_ns if face.id in looked.playing.repeated else None,
             )
             for face in looked.tracked.faces
         ),

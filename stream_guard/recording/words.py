@@ -23,12 +23,14 @@ REASON_WORDS = {
     Reason.COVERED: "face partly covered",
     Reason.DARK: "too dark",
     Reason.OVEREXPOSED: "too bright",
+    Reason.FROZEN: "picture stands still",
     Reason.TOO_LITTLE_EVIDENCE: "too little evidence yet",
 }
 
 CUE_WORDS = {
     Cue.LOOKS_SYNTHETIC: "the picture itself looks synthetic",
     Cue.CHANGED: "the picture of this face changed",
+    Cue.REPEATED: "the picture shows again what it showed before",
 }
 
 MOMENT_WORDS = {
@@ -50,6 +52,7 @@ EVENT_WORDS = {
     EventKind.SCENE_CUT: "scene cut: scores start again",
     EventKind.STALE: "no picture any more",
     EventKind.RESUMED: "picture is back",
+    EventKind.REROUTED: "the picture comes in another way",
 }
 
 KIND_WORDS = {"file": "a recording", "webrtc": "a live call", "screen": "a live screen", "camera": "a live camera"}

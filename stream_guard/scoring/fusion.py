@@ -22,11 +22,13 @@ class Fusion:
     for its own false alarms. That of the change cue is laid onto the scale of the level: half-way to its alarm is
     ``fall``, its alarm is ``rise``.
 
+    A picture that repeats itself lifts the level to ``fall``: that is worth a word, and says nothing of a swap.
+
     Attributes:
         trusted: somebody vouches for this face.
     """
 
-    __slots__ = ("_change", "_leaning_ns", "_trusted", "_verdict")
+    __slots__ = ("_change", "_leaning_ns", "_repeated_ns", "_trusted", "_verdict")
 
     def __init__(self, verdict: VerdictSettings, change: ShiftSettings | None) -> None:
         """Begin.
@@ -39,12 +41,14 @@ class Fusion:
         self._change = Shift(change) if change is not None else None
         self._trusted: float | None = None
         self._leaning_ns: int | None = None
+        self._repeated_ns: int | None = None
 
     def clear(self) -> None:
         """Forget everything: the face was out of sight, and may be another one."""
         self.reroute()
         self._trusted = None
         self._leaning_ns = None
+        self._repeated_ns = None
 
     def reroute(self) -> None:
         """Begin the past anew, because the picture gets here in another way; a vouched level stays."""
@@ -81,6 +85,10 @@ class Fusion:
         if self._change is not None:
             self._change.add(at_ns, llr)
 
+    def repeated(self, since_ns: int | None) -> None:
+        """Take note since when the picture repeats itself; None: it does not."""
+        self._repeated_ns = since_ns
+
     def level(self, at_ns: int, estimate: Estimate) -> Estimate:
         """Return what all cues together amount to.
 
@@ -91,7 +99,7 @@ class Fusion:
         own = self._of_its_own(estimate)
         leans = own.llr >= self._verdict.fall
         self._leaning_ns = (at_ns if self._leaning_ns is None else self._leaning_ns) if leans else None
-        return replace(own, llr=max(own.llr, self._changed_level(at_ns)))
+        return replace(own, llr=max(own.llr, self._changed_level(at_ns), self._repeated_level))
 
     def frame(self, at_ns: int, llr: float) -> float:
         """Return the level of one frame: one that speaks for a change confirms a change."""
@@ -107,11 +115,17 @@ class Fusion:
             found.append((changed, Driver(Cue.CHANGED, self._change.since_ns)))
         if self._leaning_ns is not None:
             found.append((self._of_its_own(estimate).llr, Driver(Cue.LOOKS_SYNTHETIC, self._leaning_ns)))
+        if self._repeated_ns is not None:
+            found.append((self._repeated_level, Driver(Cue.REPEATED, self._repeated_ns)))
         return tuple(driver for _, driver in sorted(found, key=lambda pair: -pair[0]))
 
     def _of_its_own(self, estimate: Estimate) -> Estimate:
         """Return the estimate, a trusted face's own leaning to synthetic taken off."""
         return replace(estimate, llr=estimate.llr - max(0.0, self._trusted or 0.0))
+
+    @property
+    def _repeated_level(self) -> float:
+        return self._verdict.fall if self._repeated_ns is not None else float("-inf")
 
     def _changed_level(self, at_ns: int) -> float:
         """Return the change cue's evidence on the scale of the level; minus infinity where it is none."""

@@ -49,6 +49,7 @@ class Cue(StrEnum):
 
     LOOKS_SYNTHETIC = "looks_synthetic"
     CHANGED = "changed"
+    REPEATED = "repeated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Driver:
     """What speaks against a face now, and since when.
 
     Attributes:
-        since_ns: on the session's time line. For `Cue.CHANGED` the moment at which the face seems to have changed.
+        since_ns: on the session's time line. For `Cue.CHANGED` the moment at which the face seems to have changed,
+            for `Cue.REPEATED` when the picture began to show again what it showed before.
     """
 
     cue: Cue
@@ -74,12 +76,14 @@ class FaceObservation:
             where the face was not scored on this frame.
         reasons: why it was not scored, if the face itself is the cause. Both empty and None together mean
             that it was simply not this face's turn: the budget was spent on others.
+        repeated_ns: since when, on the time line, it moves exactly as it did before; None where it does not.
     """
 
     id: int
     box: Box
     llr: float | None = None
     reasons: tuple[Reason, ...] = ()
+    repeated_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ class FaceTrack:
             weight = self._evidence.add(at_ns, self._frame_llr)
             self.pool.add(clipped(self._frame_llr, self._settings.smoothing.clip), weight)
             self._fusion.add(at_ns, self._frame_llr)
+        self._fusion.repeated(face.repeated_ns)
         estimate = self._weigh(at_ns)
         if not self._speaks:
             self._verdict.pause()

@@ -19,6 +19,7 @@ _REASONS = {
     Reason.COVERED: "the face is partly covered: take away what hides it",
     Reason.DARK: "the face is too dark: more light from the front",
     Reason.OVEREXPOSED: "the face is too bright: less light, or no window behind the camera",
+    Reason.FROZEN: "the picture stands still: is the camera frozen?",
 }
 
 

@@ -26,12 +26,14 @@ const REASONS = {
   covered: ["Face partly covered", "Ask to take away what hides the face."],
   dark: ["Too dark", "More light on the face helps."],
   overexposed: ["Too bright", "Less light, or no window behind the face."],
+  frozen: ["Picture stands still", "It is judged again as soon as it moves."],
   too_little_evidence: ["Gathering evidence", "A few more seconds are needed."],
 };
 
 const CUES = {
   looks_synthetic: () => "The picture itself looks synthetic",
   changed: (when) => `The picture of this face changed at ${when}`,
+  repeated: (when) => `The picture shows again what it showed before, since ${when}: a recording, or a loop`,
 };
 
 const TOO_SMALL_BRIEF = "pin or enlarge";

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stream_guard.budget.plan import Plan
+from stream_guard.evidence.playback import Playing
 from stream_guard.face import Box, Reason
 from stream_guard.faces.finder import Found
 from stream_guard.faces.tracker import FaceTracker
@@ -32,7 +33,7 @@ def test_a_small_face_is_followed_and_cannot_be_judged() -> None:
         at_ns = number * 33_000_000
         frame = Frame.from_rgb(rgb, sequence=number, media_s=number / 30, arrived_ns=at_ns)
         tracked = tracker.update(rgb, at_ns, plan=Plan(faces=25))
-        looked = Looked(tracked, (), np.empty((0, 1, 1, 3), np.uint8), convert_ns=0, align_ns=0)
+        looked = Looked(tracked, (), np.empty((0, 1, 1, 3), np.uint8), Playing(), convert_ns=0, align_ns=0)
         update = session.receive(
             _observation(frame, at_ns, looked, np.empty(0, np.float32), rerouted=False, evidence=1.0)
         )

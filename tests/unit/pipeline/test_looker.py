@@ -13,7 +13,7 @@ from stream_guard.face import Box, Face, Reason
 from stream_guard.faces.result import Tracked
 from stream_guard.frame import Frame, Planes
 from stream_guard.inference.faces import Faces
-from stream_guard.pipeline.looker import Looker
+from stream_guard.pipeline.looker import Looker, Tracker
 from stream_guard.sources.colour import planes, to_rgb
 from stream_guard.testing.cutting import crops_of
 
@@ -48,7 +48,7 @@ class Eye(Looker):
 
     engine = True
 
-    def __init__(self, tracker: Faces4 | Nobody) -> None:
+    def __init__(self, tracker: Tracker) -> None:
         super().__init__(tracker, size=SIZE, margin=1.3, max_faces=4, clock=CLOCK, engine_cuts=lambda: self.engine)
 
 
@@ -146,3 +146,39 @@ def test_once_converted_a_frame_has_let_the_decoders_buffer_go() -> None:
     assert frame.planes() is None
     assert kept is not None, "whoever asked before still holds it"
     assert kept.planes[0].shape[0] == 90
+
+
+class Still:
+    """Sees one face in a picture that moves or does not."""
+
+    moves = True
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def update(self, rgb: object, at_ns: int, *, plan: Plan) -> Tracked:
+        self.count += self.moves
+        picture = np.full((144, 256), 10.0 * (self.count % 9), np.float32)
+        faces = (Face(id=1, box=Box(40, 10, 60, 70)), Face(id=2, box=Box(2, 2, 6, 8)))
+        return Tracked(faces, cut=False, find_ns=0, track_ns=1, measured=2, measurable=2, picture=picture)
+
+
+def test_a_face_in_a_picture_that_stands_still_is_no_longer_judged_until_it_moves() -> None:
+    tracker = Still()
+    eye = Eye(tracker)
+    frame = frame_of(decoded())
+
+    def seconds(first: int, last: int) -> list[tuple[int, ...]]:
+        times = range(first * 10, last * 10)
+        return [tuple(face.id for face in eye.look(frame, at * 10**8, PLAN).judged) for at in times]
+
+    try:
+        assert set(seconds(0, 5)) == {(1, 2)}
+        tracker.moves = False
+        assert seconds(5, 10)[-1] == (2,), "a small one moves less than can be seen"
+        tracked = eye.look(frame, 10 * 10**9, PLAN).tracked
+        assert [face.reasons for face in tracked.faces] == [(Reason.FROZEN,), ()]
+        tracker.moves = True
+        assert seconds(11, 13)[-1] == (1, 2)
+    finally:
+        eye.close()
