@@ -142,7 +142,9 @@ async def test_calls_at_once_share_batches_of_frames(clip: Path, model: tuple[Pa
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
     assert sum(len(batch) for batch in engine.cut_from) == 3 * FRAMES
-    assert engine.cut_from[1] == [("yuv420p", FACES)] * 2, "what has gathered goes together"
+    # Which of the three are first is for the event loop to say; those that come while the gate is shut gather.
+    assert max(map(len, engine.cut_from[:2])) >= 2, "what has gathered goes together"
+    assert {one for batch in engine.cut_from for one in batch} == {("yuv420p", FACES)}
 
 
 async def test_a_plain_engine_takes_over_in_mid_call_without_a_frame_lost(
