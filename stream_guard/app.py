@@ -44,6 +44,7 @@ from stream_guard.pipeline.face_measurer import FaceMeasurer
 from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import Fault, Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Judgement, Pipeline, Scorer
+from stream_guard.pipeline.self_test import SelfTest, SelfTestTools
 from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.protocol.messages import (
     Challenge,
@@ -72,11 +73,13 @@ from stream_guard.server.listener import listen
 from stream_guard.server.moments import moment_routes
 from stream_guard.server.rehearsal import Rehearsals
 from stream_guard.server.reporter import Reporter
+from stream_guard.server.self_test import SelfTests
 from stream_guard.server.site import build_site
 from stream_guard.server.tokens import Keyring
 from stream_guard.server.whip import WhipEndpoint
 from stream_guard.sources.base import Source
 from stream_guard.sources.ice import IceSettings
+from stream_guard.sources.re_encode import VideoSetting
 from stream_guard.sources.registry import open_source
 
 __all__ = ["Runtime", "Service"]
@@ -229,18 +232,11 @@ class Runtime:
             after: one that broke; its scores, its time line and the numbers of its faces go on.
         """
         config = self._config
-        transport = self.manifest.transport
         return Pipeline(
             info,
             source,
             looker=Looker(
-                FaceTracker(
-                    find=self._find_faces,
-                    landmarker=self._measurer,
-                    min_face_px=self.manifest.min_face_px,
-                    max_faces=config.max_faces,
-                    first_id=1 if after is None else after.next_face,
-                ),
+                self._tracker(first_id=1 if after is None else after.next_face),
                 size=self.manifest.size,
                 margin=self.manifest.margin,
                 max_faces=config.max_faces,
@@ -260,7 +256,33 @@ class Runtime:
             observers=observers,
             every=every,
             after=after,
-            evidence=transport.share if transport is not None else lambda bits_per_pixel: 1.0,
+            evidence=self.share,
+        )
+
+    def self_test(self, call: VideoSetting) -> SelfTest:
+        """Return a self-test that imitates such a call, and scores as live sessions do."""
+        tools = SelfTestTools(
+            tracker=self._tracker,
+            infer=self._infer,
+            size=self.manifest.size,
+            margin=self.manifest.margin,
+            clip=self._track.smoothing.clip,
+            correlation_s=self._track.smoothing.correlation_s,
+        )
+        return SelfTest(call, tools)
+
+    def share(self, bits_per_pixel: float) -> float:
+        """Return the share of the model's evidence that is left in pictures of so many bits a pixel, 0 to 1."""
+        transport = self.manifest.transport
+        return 1.0 if transport is None else transport.share(bits_per_pixel)
+
+    def _tracker(self, *, first_id: int = 1) -> FaceTracker:
+        return FaceTracker(
+            find=self._find_faces,
+            landmarker=self._measurer,
+            min_face_px=self.manifest.min_face_px,
+            max_faces=self._config.max_faces,
+            first_id=first_id,
         )
 
     async def _infer(self, batch: NDArray[np.uint8] | Faces) -> Judgement:
@@ -351,10 +373,13 @@ class Service:
             staged, scorer = rehearsals.stage(info, source, runtime.scorer(live=info.live))
             return runtime.pipeline(info, staged, observers, scorer=scorer, after=after)
 
+        self_tests = SelfTests(runtime.self_test, share=runtime.share, rehearses=rehearsals.rehearses)
+        self._stack.push_async_callback(self_tests.close)
         challenges = Challenges(self._tell_challenge, smoothing=track.smoothing, enough_looks=track.enough_looks)
+        acting = challenges, rehearsals, self_tests
         self._supervisor = supervisor = Supervisor(
             wire,
-            observers=(recorder, prometheus, reporter, records, challenges, rehearsals, *kept, *self._observers),
+            observers=(recorder, prometheus, reporter, records, *acting, *kept, *self._observers),
             max_sessions=config.max_sessions,
         )
         await self._stack.enter_async_context(supervisor)
@@ -377,7 +402,7 @@ class Service:
         )
         site = build_site(
             hub,
-            [*whip.routes, *health, *challenges.routes, *rehearsals.routes, *_moment_routes(records)],
+            [*whip.routes, *health, *(route for one in acting for route in one.routes), *_moment_routes(records)],
             host=config.host,
             tokens=Keyring(admin=config.token, send=config.send_token, watch=config.watch_token),
             origins=config.origins,

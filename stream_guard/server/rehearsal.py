@@ -135,6 +135,10 @@ class Rehearsals(Observer):
         stage.source.begin(swap)
         return self._tell("running")
 
+    def rehearses(self, session: str) -> bool:
+        """Return whether a session shows the swap now."""
+        return self._running is not None and self._running.stage.info.id == session
+
     def cancel(self) -> bool:
         """Show the picture as it is again; return whether a rehearsal was running."""
         if self._running is None:

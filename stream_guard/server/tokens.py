@@ -19,7 +19,7 @@ _TOKEN_SUBPROTOCOL = "stream-guard.token."
 """Before the token in base64url: a browser's websocket cannot send headers, and an address may be logged."""
 
 
-_PICTURES = re.compile(r"/api/(sessions/[^/]*/(moments|report)|rehearsal/picture)\b")
+_PICTURES = re.compile(r"/api/(sessions/[^/]*/(moments|report|self-test/picture)|rehearsal/picture)\b")
 """What shows faces: who may read scores need not see them."""
 
 
