@@ -44,7 +44,8 @@ from stream_guard.pipeline.face_measurer import FaceMeasurer
 from stream_guard.pipeline.looker import Looker
 from stream_guard.pipeline.observers import Fault, Observer, SessionInfo
 from stream_guard.pipeline.pipeline import Judgement, Pipeline, Scorer
-from stream_guard.pipeline.self_test import SelfTest, SelfTestTools
+from stream_guard.pipeline.self_test import SelfTest
+from stream_guard.pipeline.self_test_stretch import SelfTestTools
 from stream_guard.pipeline.supervisor import Supervisor
 from stream_guard.protocol.messages import (
     Challenge,
