@@ -7,6 +7,7 @@ import shutil
 import stat
 import sys
 import tracemalloc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journalling, "_FLUSH_S", 0.02)
     monkeypatch.setattr(journalling, "_RETRY_S", 0.05)
+    monkeypatch.setattr(journalling, "_CLOSE_LIMIT_S", 20.0)  # beside other work the disk may be slow
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch, *, takes: int = 0) -> Callable[[], None]:
@@ -153,9 +155,9 @@ async def test_all_sessions_together_have_a_limit(tmp_path: Path) -> None:
                 if number % 8 == 0:
                     await asyncio.sleep(0.02)
             writing.take(session("ended", name=f"c{call}"))
-        await asyncio.to_thread(writing._prune)
+    await asyncio.to_thread(writing._prune)  # as every hour; by now all is written
     left = await kept(tmp_path)
-    assert sum(one.size for one in left) <= 20_000 + 4000
+    assert sum(one.size for one in left) <= 20_000
     assert {one.name.split("-")[1] for one in left} < {f"c{call}" for call in range(8)}
 
 
@@ -278,15 +280,16 @@ async def test_pixels_are_kept_only_where_that_was_asked_for(tmp_path: Path, kee
 
 async def test_memory_does_not_grow_with_sessions(tmp_path: Path) -> None:
     async def many(writing: Journal, first: int) -> None:
+        files = []
         for number in range(first, first + 50):
             writing.take(session(name=f"c{number}"))
+            files.append(weakref.ref(writing._sessions[f"c{number}"].file))
             for step in range(10):
                 writing.take(event(step, name=f"c{number}"))
             writing.take(session("ended", name=f"c{number}"))
-        async with asyncio.timeout(10):
-            while writing._ended or writing._sessions:
+        async with asyncio.timeout(20):
+            while any(file() is not None for file in files):  # the thread may have them in hand
                 await asyncio.sleep(0.02)
-        await asyncio.sleep(0.1)
 
     async with journal(tmp_path) as writing:
         await many(writing, 0)
