@@ -28,7 +28,7 @@ from stream_guard.recording.document import (
 from stream_guard.recording.moments import Moment
 from stream_guard.recording.session_record import Snapshot
 from stream_guard.recording.trace import STEP_S, cues_in, reasons_in
-from stream_guard.scoring.observation import EventKind, State
+from stream_guard.scoring.observation import State
 
 __all__ = ["face_record", "moment_record", "recording", "report", "settings"]
 
@@ -167,7 +167,7 @@ def _verdict(snapshot: Snapshot, faces: tuple[FaceRecord, ...]) -> Verdict:
         float(np.sum(points["state"] == _STATES.index(State.SUSPICIOUS))) * face.series.step_s
         for face, points in zip(faces, snapshot.points.values(), strict=True)
     )
-    if any(event.kind is EventKind.ALARM_RAISED for event in snapshot.events):
+    if snapshot.alarmed:
         state = State.SYNTHETIC
     elif judged == 0:
         state = State.CANNOT_JUDGE

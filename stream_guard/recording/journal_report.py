@@ -77,6 +77,7 @@ class JournalReport:
             length_s=self._trace.last_s,
             points={face: one.points() for face, one in sorted(self._trace.faces.items())},
             faces_seen=self._trace.faces_seen,
+            alarmed=self._trace.alarmed,
             events=tuple(self._trace.events),
             transports=tuple(self._trace.transports),
             moments=tuple(self._moments[-_MOST_MOMENTS:]),

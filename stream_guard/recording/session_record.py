@@ -39,6 +39,7 @@ class Snapshot:
         length_s: the newest moment on its time line.
         points: of each face, oldest first; dtype `stream_guard.recording.trace.POINT`.
         faces_seen: how many there ever were.
+        alarmed: whether an alarm was ever raised; of the events only the newest are here.
         received, scored: frames.
         dropped: frames by cause.
         jitter_ms: of arriving frames (RFC 3550, section 6.4.1, with frames for packets); None for a recording.
@@ -50,6 +51,7 @@ class Snapshot:
     length_s: float
     points: dict[int, NDArray[Any]]
     faces_seen: int
+    alarmed: bool
     events: tuple[Event, ...]
     transports: tuple[TransportChange, ...]
     moments: tuple[Moment, ...]
@@ -164,6 +166,7 @@ class SessionRecord:
             length_s=trace.last_s,
             points={face: one.points() for face, one in sorted(trace.faces.items())},
             faces_seen=trace.faces_seen,
+            alarmed=trace.alarmed,
             events=tuple(trace.events),
             transports=tuple(trace.transports),
             moments=self.moments.all() if self.moments is not None else (),

@@ -15,7 +15,7 @@ from stream_guard.clock import NS_PER_S
 from stream_guard.evidence.route import Route
 from stream_guard.face import Reason
 from stream_guard.protocol.messages import Event, TransportReport
-from stream_guard.scoring.observation import Cue, State
+from stream_guard.scoring.observation import Cue, EventKind, State
 
 __all__ = [
     "POINT",
@@ -181,6 +181,7 @@ class Trace:
         faces: by id; the one unseen for longest leaves where there are more than 64.
         faces_seen: how many there ever were.
         events: the newest 2,000.
+        alarmed: whether an alarm was ever raised, however long ago.
         transports: every change of codec, size or bitrate; the first 200.
         last_s: the newest moment on the session's time line.
     """
@@ -191,6 +192,7 @@ class Trace:
         self.faces_seen = 0
         self._newest = -1
         self.events: deque[Event] = deque(maxlen=_EVENTS)
+        self.alarmed = False
         self.transports: list[TransportChange] = []
         self.last_s = 0.0
         self._route = Route()
@@ -206,7 +208,9 @@ class Trace:
     ) -> None:
         """Take one frame's result, or what changed in a silence, when nobody looked."""
         self.last_s = max(self.last_s, at_s)
-        self.events.extend(events)
+        for event in events:
+            self.events.append(event)
+            self.alarmed |= event.kind is EventKind.ALARM_RAISED
         for face in faces:
             known = self.faces.get(face.id)
             if known is None:

@@ -88,6 +88,17 @@ def test_one_alarm_makes_a_live_session_synthetic_for_good() -> None:
     assert recording(session.snapshot()).verdict.state is State.SYNTHETIC
 
 
+def test_an_alarm_is_not_forgotten_with_the_events_of_a_long_call() -> None:
+    session = said(face_score())
+    session.scored(scored(4.0, face_score(), events=(event(EventKind.ALARM_RAISED, 4.0),)))
+    for number in range(2100):
+        at_s = 5 + number / 10
+        session.ticked(Ticked(at_s, Update((), (event(EventKind.SCENE_CUT, at_s, face=None),))))
+    one = recording(session.snapshot())
+    assert EventKind.ALARM_RAISED not in {told.kind for told in one.events}, "so long a call"
+    assert one.verdict.state is State.SYNTHETIC
+
+
 def test_a_silence_adds_no_frames() -> None:
     session = said(face_score())
     session.ticked(Ticked(6.0, Update((face_score(state=State.STALE),), ())))
