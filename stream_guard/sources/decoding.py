@@ -28,6 +28,9 @@ _FPS_WINDOW_S = 2
 _DEPTH = 30
 """Encoded pictures that may wait: a second of a call, and the end of any backlog."""
 
+_LAST = 3
+"""That may wait at the end: a decoder that keeps up loses none of them."""
+
 _ASK_EVERY = 15
 """Pictures passed over between two requests for a key frame."""
 
@@ -94,8 +97,10 @@ class DecodeQueue(queue.Queue[Any]):
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Take what came, or pass it over. None is the end, and always taken."""
         if item is None or not self._video:
-            if self.qsize() >= _DEPTH and item is not None:
-                self._empty()
+            # aiortc holds the event loop up until all before the end is decoded.
+            if self.qsize() >= (_DEPTH if item is not None else _LAST):
+                dropped = self._empty()
+                self.passed_over += dropped if self._video else 0
             super().put(item)
             return
         codec, picture = item

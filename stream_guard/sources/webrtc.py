@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -62,6 +63,7 @@ class WebRtcSource(ReceivingSource):
         self._ice = ice
         self._answer: str | None = None
         self._closed = False
+        self._closing: asyncio.Task[None] | None = None
         self._when_closed: list[Callable[[], None]] = []
 
     @property
@@ -118,13 +120,18 @@ class WebRtcSource(ReceivingSource):
 
     async def close(self) -> None:
         """Hang up. See `Source.close`."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._receiver is not None:
-            await self._receiver.close()
-        for call in self._when_closed:
-            call()
+        if self._closing is None:
+            self._closed = True
+            self._closing = asyncio.create_task(self._hang_up(), name="webrtc close")
+        await asyncio.shield(self._closing)  # to the end, even where whoever waits is cancelled
+
+    async def _hang_up(self) -> None:
+        try:
+            if self._receiver is not None:
+                await self._receiver.close()
+        finally:
+            for call in self._when_closed:
+                call()
 
     async def _negotiate(self, receiver: Receiver) -> str:
         offer, aside = set_candidates_aside(self._offer)

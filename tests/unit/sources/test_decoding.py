@@ -114,6 +114,22 @@ def test_the_end_is_always_taken() -> None:
     assert not ended.is_alive()
 
 
+def test_the_end_does_not_wait_for_a_backlog() -> None:
+    """aiortc's event loop stands still until the decoder's thread has taken it."""
+    setup = Setup()
+    setup.come(KEY, *[BETWEEN] * 20)
+    setup.queue.put(None)
+    assert setup.queue.get_nowait() is None
+    assert setup.queue.passed_over == 21
+
+
+def test_a_decoder_that_keeps_up_shows_the_last_picture_too() -> None:
+    setup = Setup()
+    setup.come(KEY, BETWEEN)
+    setup.queue.put(None)
+    assert [setup.queue.get_nowait() is None for _ in range(3)] == [False, False, True]
+
+
 def test_a_picture_beyond_8k_is_refused_before_it_is_decoded() -> None:
     setup = Setup()
     setup.come((None, KEY[1][:6] + (16383).to_bytes(2, "little") * 2))
