@@ -39,7 +39,11 @@ _STRAYS = 32
 
 _FAR_BEHIND = 8192
 
-_H264_START = re.compile(rb"\x00\x00\x00\x01[\x05\x07\x25\x27\x45\x47\x65\x67]")
+_H264_KEY = re.compile(rb"\x00\x00\x00\x01(?:[\x07\x27\x47\x67]|[\x05\x25\x45\x65][\x80-\xff])")
+"""A parameter set, or the first slice of an IDR picture: its first macroblock, 0, is a single 1 (H.264, 7.3.3)."""
+
+_H264_HEAD = 4096
+"""Bytes in which a key frame's beginning is looked for: a delimiter and SEI messages may come first."""
 
 
 def begins_key_frame(data: bytes) -> bool:
@@ -49,8 +53,8 @@ def begins_key_frame(data: bytes) -> bool:
         data: as aiortc unpacks it: VP8 (a key frame's start code, RFC 6386, section 9.1), or H.264 in Annex B (an
             IDR slice or a parameter set, H.264, table 7-1).
     """
-    if _H264_START.match(data):
-        return True
+    if data.startswith(b"\x00\x00\x00\x01"):  # no VP8 key frame begins so
+        return bool(_H264_KEY.search(data[:_H264_HEAD]))
     return len(data) >= 10 and not data[0] & 1 and data[3:6] == b"\x9d\x01\x2a"
 
 
@@ -219,6 +223,7 @@ class RecoveringBuffer(PromptJitterBuffer):
         assert self._newest is not None
         begin: int | None = None
         stamp: int | None = None
+        first = 0
         for count in range(min(uint16_add(self._newest, -self._origin) + 1, self.capacity)):
             packet = self._at(count)
             if packet is None:
@@ -227,8 +232,9 @@ class RecoveringBuffer(PromptJitterBuffer):
             if packet.timestamp != stamp:
                 if begin is not None:
                     return begin  # its last packet bears no mark, but the next picture's first one is here
-                stamp = packet.timestamp
-                begin = count if begins_key_frame(packet._data) else None
+                stamp, first = packet.timestamp, count
+            if begin is None and begins_key_frame(packet._data):
+                begin = first
             if begin is not None and packet.marker and self._believed:
                 return begin
         return None

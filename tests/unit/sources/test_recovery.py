@@ -242,7 +242,9 @@ def test_key_frames_are_told_by_their_first_bytes() -> None:
     assert begins_key_frame(KEY)
     assert not begins_key_frame(b"\x11" + KEY[1:])
     assert begins_key_frame(b"\x00\x00\x00\x01\x67rest")
-    assert begins_key_frame(b"\x00\x00\x00\x01\x65rest")
+    assert begins_key_frame(b"\x00\x00\x00\x01\x65\x88rest")
+    assert begins_key_frame(b"\0\0\0\1\x09\xf0\0\0\0\1\x67sps"), "behind a delimiter"
+    assert not begins_key_frame(b"\x00\x00\x00\x01\x65\x08rest"), "its second slice"
     assert not begins_key_frame(b"\x00\x00\x00\x01\x41rest")
     assert not begins_key_frame(b"")
 
