@@ -94,7 +94,7 @@ async def why_no_relay(ice: IceSettings) -> str:
                 transport=where["transport"],
             )
     except aioice.stun.TransactionFailed as error:
-        code = error.response.attributes["ERROR-CODE"][0]
+        code = error.response.attributes.get("ERROR-CODE", (0,))[0]  # some refuse without a word
         return f"{named} {_REFUSALS.get(code, 'refuses us')} (error {code})"
     except (TimeoutError, aioice.stun.TransactionTimeout):
         return f"{named} does not answer"

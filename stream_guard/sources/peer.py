@@ -126,7 +126,7 @@ class Receiver:
         (RFC 9725, section 4.3.2).
         """
         if self._loopback_only:
-            candidates = tuple(item for item in candidates if ".local " not in item[1])
+            candidates = tuple(item for item in candidates if ".local" not in item[1])
         candidates = candidates[: _MAX_CANDIDATES - self._candidates]
         self._candidates += len(candidates)
         if candidates:

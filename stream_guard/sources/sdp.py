@@ -113,7 +113,7 @@ def set_candidates_aside(offer: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     aside: list[tuple[str, str]] = []
     candidates = 0
     kept: list[str] = []
-    lines = offer.split(ends)
+    lines = [*offer.splitlines(), ""]  # as aiortc does: mixed line ends hide nothing
     for section in [*_session(lines), *_sections(lines)]:
         mid = _mid(section)
         for line in section:

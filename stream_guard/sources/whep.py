@@ -174,8 +174,11 @@ class WhepSource(ReceivingSource):
             with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, SignallingError, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_LIMIT_S):
                     where, headers, options = await self._way_to(self._location)
-                    async with httpx.AsyncClient(timeout=_GOODBYE_LIMIT_S) as http:
-                        await http.request("DELETE", where, headers=headers, extensions=options)
+                    async with (
+                        httpx.AsyncClient(timeout=_GOODBYE_LIMIT_S) as http,
+                        http.stream("DELETE", where, headers=headers, extensions=options),
+                    ):
+                        pass  # the body is not read: it may be of any length
 
     async def _way_to(self, url: str) -> tuple[str, dict[str, str], dict[str, str]]:
         """Return address, headers and TLS name for a URL, which may have come from the server.

@@ -99,6 +99,14 @@ def test_candidates_beyond_the_hundredth_are_left_out() -> None:
     assert len(aside) == 40
 
 
+def test_mixed_line_ends_hide_no_candidates() -> None:
+    many = [f"a=candidate:{n} 1 udp 1 {n}.local 9 typ host" for n in range(150)]
+    offer = text(HEAD, [*VIDEO, *many, "a=end-of-candidates"], ends="\n").replace("\n", "\r\n", 1)
+    kept, aside = set_candidates_aside(offer)
+    assert "candidate" not in kept
+    assert len(aside) == 100
+
+
 def test_which_codec_a_sender_uses() -> None:
     assert video_codec(text(HEAD, AUDIO, VIDEO)) == "VP8"
     turned = [VIDEO[0].replace("96 97 102", "97 102 96"), *VIDEO[1:]]
