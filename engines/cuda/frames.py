@@ -92,8 +92,8 @@ class FrameMemory:
             self._allocate(capacity)  # the smaller piece is freed with the device
 
     def _allocate(self, size: int) -> None:
+        there: Memory = self._device.memory(size)  # first: where it fails, nothing must be kept
         here: NDArray[np.uint8] = self._device.staging((size,), np.uint8)
-        there: Memory = self._device.memory(size)
         self._here, self._there = here, there
 
 

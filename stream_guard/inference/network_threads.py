@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,15 +50,13 @@ class NetworkThreads:
             EngineLost: no answer within the patience: it hangs, or all copies do.
             EngineError: the network failed, or `close` was called.
         """
-        try:
-            network, thread = self._free.get(timeout=self._patience_s)
-        except queue.Empty:
-            raise EngineLost(f"it hangs: no copy was free within {self._patience_s:g} s") from None
+        network, thread = self._next_free()
         try:
             answer: Future[Answer] = thread.submit(network, tensor)
         except RuntimeError as error:
             raise EngineError("the network has been closed") from error
-        if not wait([answer], self._patience_s).done:
+        # In two halves: a process that was stopped meanwhile (Ctrl+Z, a machine asleep) did not hang.
+        if not any(wait([answer], self._patience_s / 2).done for _ in range(2)):
             raise EngineLost(f"it hangs: no answer within {self._patience_s:g} s")
         self._free.put((network, thread))
         failure = answer.exception()
@@ -66,6 +65,12 @@ class NetworkThreads:
         if isinstance(failure, EngineError):
             raise failure
         raise EngineError(f"the network failed: {type(failure).__name__}: {failure}") from failure
+
+    def _next_free(self) -> tuple[Network, DaemonThread]:
+        for _ in range(2):
+            with suppress(queue.Empty):
+                return self._free.get(timeout=self._patience_s / 2)
+        raise EngineLost(f"it hangs: no copy was free within {self._patience_s:g} s")
 
     def close(self) -> None:
         """End the threads once they are done; waits for none. Safe to call twice."""

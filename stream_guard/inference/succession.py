@@ -128,7 +128,12 @@ class Succession:
             await self._put_away(current)
 
     async def _load(self, make_engine: Callable[[], Engine], options: EngineOptions) -> None:
-        self._current = thread = EngineThread(make_engine, self._model, self._manifest, options)
+        try:
+            self._current = thread = EngineThread(make_engine, self._model, self._manifest, options)
+        except (RuntimeError, MemoryError) as error:  # the next one may need less
+            reason = f"the system gives it no thread or no memory: {error}"
+            self._passed_over.append(PassedOver(getattr(make_engine, "name", "the engine"), reason))
+            raise EngineError(reason) from error
         try:
             await thread.load(within_s=self._load_patience_s)
         except EngineError as error:

@@ -117,7 +117,7 @@ class FaceMeasurer:
         try:
             landmarks = _opened(task.landmarks, LandmarkNetwork.INPUT_SHAPE, copies, rows)
             detector = _opened(task.detector, NearFaceDetector.INPUT_SHAPE, 1, rows)
-        except EngineError as error:
+        except (EngineError, OSError) as error:  # or there is no room for the file an engine reads
             log.info("MediaPipe measures faces: %s", error)
             return None
         self._threads = [

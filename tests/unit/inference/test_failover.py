@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stream_guard.errors import EngineError, EngineLost, EngineUnavailable
 from stream_guard.inference.engine import Engine, EngineOptions
+from stream_guard.inference.engine_thread import EngineThread
 from stream_guard.inference.standing import PassedOver, Standing
 from stream_guard.inference.worker import InferenceWorker
 from stream_guard.models.manifest import Manifest
@@ -86,6 +87,23 @@ async def test_an_engine_that_cannot_load_is_passed_over_with_its_reason(reason:
     async with worker_for(first, second) as worker:
         np.testing.assert_array_equal((await worker.infer(grey(9))).logits, brightness(grey(9)))
         assert worker.standing == Standing("cpu", "cpu", (PassedOver("gpu", str(reason)),))
+
+
+async def test_an_engine_that_gets_no_thread_is_passed_over_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = 0
+
+    def no_thread_at_first(*given: object) -> EngineThread:
+        nonlocal made
+        made += 1
+        if made == 1:
+            raise RuntimeError("can't start new thread")
+        return EngineThread(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("stream_guard.inference.succession.EngineThread", no_thread_at_first)
+    async with worker_for(Gpu(), Cpu()) as worker:
+        assert worker.standing.engine == "cpu"
+        (passed,) = worker.standing.passed_over
+        assert "no thread" in passed.reason
 
 
 async def test_where_none_loads_every_reason_is_told() -> None:
@@ -232,7 +250,7 @@ async def test_closing_does_not_wait_for_an_engine_that_hangs_nor_load_another()
     await worker.start()
     asked = asyncio.create_task(worker.infer(grey(1)))
     await until(lambda: hung.batches)
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(8):  # nominally 3.5; the gate opens by itself after ten
         await worker.close()
     with pytest.raises(EngineError, match="hangs"):
         await asked

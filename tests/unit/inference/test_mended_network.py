@@ -49,7 +49,7 @@ def gate() -> Iterator[threading.Event]:
 
 def mended(openings: Openings, told: list[str] | None = None) -> MendedNetwork:
     tell = (told if told is not None else []).append
-    return MendedNetwork(openings, name="the finder", patience_s=0.2, told=tell)
+    return MendedNetwork(openings, name="the finder", patience_s=2.0, told=tell)
 
 
 def fails(network: MendedNetwork) -> str:

@@ -60,7 +60,7 @@ def test_one_that_hangs_is_left_behind_and_the_other_goes_on() -> None:
         go_on.wait()
         return [tensor]
 
-    with threads(hangs, doubled, patience_s=0.2) as network:
+    with threads(hangs, doubled, patience_s=2.0) as network:
         try:
             with pytest.raises(EngineLost, match="hangs"):
                 network(ONE)
