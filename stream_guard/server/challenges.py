@@ -124,8 +124,9 @@ class Challenges(Observer):
             self._tell(session.id, running.follower.asked, running)
 
     def ticked(self, session: SessionInfo, ticked: Ticked) -> None:
-        """Stop where no picture comes any more."""
+        """Stop where no picture comes any more, and let none begin before one comes again: it would never end."""
         if any(event.kind is EventKind.STALE for event in ticked.update.events):
+            self._newest.pop(session.id, None)
             self._lose(session.id)
 
     def _lose(self, session: str) -> None:

@@ -169,9 +169,11 @@ class Rehearsals(Observer):
             self._tell("running")
 
     def ticked(self, session: SessionInfo, ticked: Ticked) -> None:
-        """End where no picture comes any more."""
+        """End where no picture comes any more, and let none begin before one comes again: it would never end."""
         if any(event.kind is EventKind.STALE for event in ticked.update.events):
             self._lose(session.id)
+            if session.id in self._stages:
+                self._stages[session.id].newest = None
 
     def _judged(self, running: _Running, observation: Observation, update: Update) -> None:
         """Count what the copy of the scorer says of a swapped frame."""

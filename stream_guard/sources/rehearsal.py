@@ -27,8 +27,7 @@ class RehearsableSource(Source):
 
     def begin(self, swap: OwnSwap) -> None:
         """Draw the swap into every frame that is received from now on."""
-        self._swap = swap
-        self._swapped.clear()
+        self._swap = swap  # what the last one drew may still be on its way: its numbers stay
 
     def end(self) -> None:
         """Show the picture as it is again."""

@@ -15,9 +15,9 @@ from stream_guard.clock import NS_PER_S
 from stream_guard.face import Box, Face, Pose, Reason
 from stream_guard.faces.result import Tracked
 from stream_guard.frame import Frame
-from stream_guard.pipeline.observers import Scored, SessionInfo
+from stream_guard.pipeline.observers import Scored, SessionInfo, Ticked
 from stream_guard.protocol.messages import Rehearsal
-from stream_guard.scoring.observation import FaceObservation, Observation, State
+from stream_guard.scoring.observation import EventKind, FaceObservation, Observation, ScoreEvent, State, Update
 from stream_guard.scoring.session import Session
 from stream_guard.server.rehearsal import Rehearsals
 from stream_guard.server.rehearsal_words import Outcome, outcome_words
@@ -161,6 +161,14 @@ async def test_a_session_that_ends_ends_its_rehearsal(stage: Stage) -> None:
     stage.rehearsals.session_changed(stage.info, "ended")
     assert stage.said[-1].state == "lost"
     assert (await stage.http.post("/api/rehearsal")).status_code == 404
+
+
+async def test_none_begins_while_no_picture_comes(stage: Stage) -> None:
+    """It would end with the picture alone, and could be somebody else's."""
+    stage.rehearsals.ticked(stage.info, Ticked(9.0, Update(events=(ScoreEvent(EventKind.STALE, 9 * NS_PER_S),))))
+    assert (await stage.http.post("/api/rehearsal")).status_code == 404
+    await stage.play(1)
+    assert (await stage.http.post("/api/rehearsal")).status_code == 201
 
 
 @pytest.mark.parametrize("body", ["nonsense", '{"seconds": 1}', '{"seconds": 3000}', '{"x": 1}', "[]"])

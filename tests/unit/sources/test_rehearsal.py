@@ -30,6 +30,15 @@ async def test_frames_pass_as_they_are_until_a_rehearsal_begins_and_after_it_end
     assert (inner.opened, inner.closed) == (1, 1)
 
 
+async def test_frames_of_the_last_rehearsal_are_known_when_the_next_begins() -> None:
+    async with RehearsableSource(ScriptedSource(3, live=True)) as source:
+        source.begin(OwnSwap())
+        await source.recv()
+        source.end()
+        source.begin(OwnSwap())
+        assert source.is_swapped(0), "it may still be on its way"
+
+
 async def test_dropped_frames_of_a_rehearsal_are_forgotten() -> None:
     async with RehearsableSource(ScriptedSource(4, live=True)) as source:
         source.begin(OwnSwap())
