@@ -58,14 +58,15 @@ class Lapses:
         """Take a frame; one on which it was not the face's turn tells nothing."""
         if glimpse.face is not None and not glimpse.measured:
             return
-        if glimpse.face is not None and self._face is not None and glimpse.face != self._face:
-            self._note(Lapse(LapseKind.OTHER_FACE, glimpse.at_ns, glimpse.at_ns))
-        self._face = glimpse.face if glimpse.face is not None else self._face
         kind = _kind(glimpse)
         if self._open is not None:  # the frame that ends a lapse is a part of its length
             last = self._found[-1]
             if last.kind is self._open:
                 self._found[-1] = Lapse(last.kind, last.since_ns, glimpse.at_ns)
+        if glimpse.face is not None and self._face is not None and glimpse.face != self._face:
+            self._note(Lapse(LapseKind.OTHER_FACE, glimpse.at_ns, glimpse.at_ns))
+            self._open = None  # what the other face fails to show is told as its own
+        self._face = glimpse.face if glimpse.face is not None else self._face
         if kind is not None and kind is not self._open:
             self._note(Lapse(kind, glimpse.at_ns, glimpse.at_ns))
         self._open = kind
