@@ -24,6 +24,9 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(?::\d*)?", re.ASCII)
 """A Host header (RFC 9110, section 7.2), in small letters. Names are ASCII on the wire."""
 
+_LONGEST_PATH = 1024
+"""Characters. A number in a path of more than 4300 digits is an error inside int(), and a trace in the log."""
+
 _WRONG_TOKEN = 4401  # from the range that RFC 6455, section 7.4.2, leaves to applications
 
 _CONTENT_POLICY = (
@@ -102,6 +105,8 @@ class Gate:
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
         """Return why a request is refused: HTTP status, a line of text, and the challenge if it is the token."""
+        if len(scope["path"]) > _LONGEST_PATH:
+            return 414, "no address here is that long", ""
         host = headers.get("host", "").lower()
         name = _name(host)
         if name is None:

@@ -69,6 +69,10 @@ async def test_a_page_of_another_origin_is_refused(origin: str) -> None:
     assert (await ask(gate(), origin=origin)).status_code == 403
 
 
+async def test_an_address_beyond_all_of_ours_is_refused_before_it_is_read() -> None:
+    assert (await ask(gate(), path="/api/sessions/c1/faces/" + "9" * 5000 + "/trust")).status_code == 414
+
+
 async def test_our_own_pages_are_let_in() -> None:
     assert (await ask(gate(), origin="http://127.0.0.1:8765")).status_code == 200
 
