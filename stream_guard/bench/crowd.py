@@ -15,6 +15,7 @@ __all__ = ["crowd"]
 
 _READ_EVERY_S = 1.0
 _LIFE_S = 0.5
+_STALL_S = 40.0
 
 
 def crowd(each: int) -> Callable[[str], AbstractAsyncContextManager[None]]:
@@ -51,8 +52,11 @@ async def _slow(url: str) -> None:
 
 
 async def _stalled(url: str) -> None:
-    async with _connected(url):
-        await asyncio.Event().wait()
+    while True:  # the server cuts off who reads nothing, and who reads nothing does not hear of it
+        with suppress(OSError, WebSocketException):
+            async with _connected(url) as client:
+                await asyncio.sleep(_STALL_S)
+                client.transport.abort()
 
 
 async def _vanishing(url: str) -> None:

@@ -21,7 +21,7 @@ _NOTABLE = 0.1
 _MORE_IS_BETTER = re.compile(
     r"(held|scores(_a_second)?\w*|frames\.(decoded|admitted|scored|told)|efficiency|with_finder|worst_face|share_scored)$"
 )
-_NEITHER = re.compile(r"^(seconds|frames\.sent|sender)|sender_cores$|\.(share|count|sessions)$|^others\.")
+_NEITHER = re.compile(r"^(seconds|frames\.sent|sender)|sender_cores$|\.(share|count|sessions)$|(^|\.)others\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def result(kind: str, settings: Mapping[str, object], figures: Mapping[str, obje
         "version": __version__,
         "machine": asdict(describe()),
         "load_average": _load(),
-        "settings": dict(settings),
+        "settings": json.loads(json.dumps(dict(settings), default=str)),  # as they are read back: no tuples
         **figures,
     }
 

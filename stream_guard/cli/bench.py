@@ -91,6 +91,7 @@ def engines(
     for line in _skipped(skipped):
         console.print(line, style="dim", markup=False, soft_wrap=True)
     if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
         json.write_text(
             dumps(as_json(wanted, figures, skipped, seconds=seconds), indent=1) + "\n", encoding="utf-8"
         )

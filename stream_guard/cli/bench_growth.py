@@ -75,9 +75,10 @@ def _measure(
         }
         console.print(_table(what, steps), _words(what, figures[what]))
     settings = {**asdict(plan), "clip": "made", "wanted": engine, "seconds": times[0], "counts": COUNTS}
-    if plot is not None:
-        draw_growth(plot, figures)
     conclude(console, results.result("growth", settings, figures), json=json, earlier=earlier)
+    if plot is not None:  # after the file, which is what the time was spent on
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        draw_growth(plot, figures)
 
 
 def _series(

@@ -89,9 +89,10 @@ def _measure(
     record, figures = _run(console, clip, plan, engine, seconds, warm_up, floor=floor)
     contents = results.result("latency", settings, figures)
     console.print(_stage_table(figures), _facts_table(figures))
-    if plot is not None:
-        draw_latency(plot, latency.flights(record, next(iter(record.sessions.values()))), figures)
     conclude(console, contents, json=json, earlier=earlier)
+    if plot is not None:  # after the file, which is what the time was spent on
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        draw_latency(plot, latency.flights(record, next(iter(record.sessions.values()))), figures)
 
 
 def _run(

@@ -94,9 +94,10 @@ def _measure(
         f"[bold]{held}[/] sessions hold (p95 of {bound.p95_ms:g} ms, {bound.rate:g} scores a second and face)"
         + ("; more were not tried" if held == most else "")
     )
-    if plot is not None:
-        draw_load(plot, steps, asdict(bound))
     conclude(console, contents, json=json, earlier=earlier)
+    if plot is not None:  # after the file, which is what the time was spent on
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        draw_load(plot, steps, asdict(bound))
 
 
 def _run(

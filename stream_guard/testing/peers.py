@@ -172,7 +172,7 @@ class WhipSender:
 
     async def delete(self) -> int:
         """End the session politely and return the HTTP status."""
-        async with httpx.AsyncClient(headers=self._headers, timeout=5) as http:
+        async with httpx.AsyncClient(headers=self._headers, timeout=5, trust_env=False) as http:
             location, self.location = self.location, ""
             return (await http.delete(location)).status_code
 
@@ -181,7 +181,7 @@ class WhipSender:
         headers = {**self._headers, "Content-Type": "application/trickle-ice-sdpfrag"}
         if etag is not None:
             headers["If-Match"] = etag
-        async with httpx.AsyncClient(headers=headers, timeout=5) as http:
+        async with httpx.AsyncClient(headers=headers, timeout=5, trust_env=False) as http:
             return await http.patch(self.location, content=fragment)
 
     def vanish(self) -> None:
@@ -194,7 +194,7 @@ class WhipSender:
     async def _begin(self) -> None:
         offer = await self.offer()
         headers = {**self._headers, "Content-Type": "application/sdp"}
-        async with httpx.AsyncClient(headers=headers, timeout=10) as http:
+        async with httpx.AsyncClient(headers=headers, timeout=10, trust_env=False) as http:
             self.response = await http.post(self._url, content=offer)
         if self.response.status_code != 201:
             raise SignallingError(self.response.status_code, self.response.text.strip())
