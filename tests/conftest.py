@@ -8,6 +8,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
+
+# A shared machine is sometimes slow: that is no property of the code. Bound when a test is defined, hence here.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

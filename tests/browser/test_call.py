@@ -98,7 +98,6 @@ async def test_the_camera_is_scored_and_the_overlay_shows_it(
         await overlay.goto(f"{service.url}/overlay")
         page = await browser.new_page()
         await page.goto(service.url)
-        clicked_s = asyncio.get_running_loop().time()
         await page.click("#use-camera")
         scores = await first(messages, judged)
         assert scores.transport.codec in {"VP8", "H264"}
@@ -107,8 +106,6 @@ async def test_the_camera_is_scored_and_the_overlay_shows_it(
         word = face.state.value.replace("_", " ")
         for place in (overlay, page):
             await place.get_by_text(word).first.wait_for(timeout=10_000)
-        # It takes about 1.5 s; the limit leaves room for a machine that others use.
-        assert asyncio.get_running_loop().time() - clicked_s < 8
         await overlay.screenshot(path=tmp_path / "overlay.png", omit_background=True)
         picture = cv2.imread(str(tmp_path / "overlay.png"), cv2.IMREAD_UNCHANGED)
         assert (picture[..., 3] == 0).mean() > 0.5, "the overlay is transparent but for its badge"

@@ -55,7 +55,7 @@ async def test_the_camera_is_sent_by_whip_and_described(site: Site, page: Page) 
     await expect(overlay).to_have_attribute("href", "/overlay?session=c1#token=s3cret")
     await page.get_by_role("button", name="Stop").click()
     await expect(page.get_by_role("button", name="Share a tab")).to_be_visible()
-    await page.wait_for_timeout(200)
+    await asked(site, 2)
     assert site.requests[1:] == [("DELETE", "/whip/c1", "Bearer s3cret")]
 
 
@@ -233,7 +233,7 @@ async def test_the_picture_is_sent_again_after_a_restart(
     await expect(page.locator("#standing")).to_have_text("Connection lost · retrying")
     await site.start()
     await site.connected()
-    await page.wait_for_timeout(3500)
+    await sent_anew(page)
     assert [(method, path) for method, path, _ in site.requests] == [
         ("POST", "/whip"),
         ("DELETE", "/whip/c1"),
@@ -241,6 +241,19 @@ async def test_the_picture_is_sent_again_after_a_restart(
     ]
     await site.say(session("c2"), scores(SYNTHETIC, session="c2"))
     await expect(page.locator("#faces li")).to_contain_text("Likely synthetic")
+
+
+async def sent_anew(page: Page) -> None:
+    """Wait until the page has the server's answer to its second offer."""
+    overlay = page.get_by_role("link", name="Overlay")
+    await expect(overlay).to_have_attribute("href", "/overlay?session=c2", timeout=15_000)
+
+
+async def asked(site: Site, count: int) -> None:
+    """Wait until so many requests have come."""
+    async with asyncio.timeout(15):
+        while len(site.requests) < count:
+            await asyncio.sleep(0.05)
 
 
 async def posted(site: Site, count: int) -> None:
@@ -283,7 +296,7 @@ async def test_an_outage_longer_than_the_connection_is_survived(
     await expect(page.locator("#problem")).to_contain_text("The server does not answer.")
     await site.start()
     await site.connected()
-    await posted(site, 2)
+    await sent_anew(page)
     await site.say(session("c2"), scores(SYNTHETIC, session="c2"))
     await expect(page.locator("#faces li")).to_contain_text("Likely synthetic")
     await expect(page.locator("#problem")).to_be_hidden()
@@ -340,7 +353,7 @@ async def test_the_end_of_the_sharing_is_noticed(site: Site, page: Page) -> None
         "document.getElementById('preview').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
     )
     await expect(page.locator("#problem")).to_contain_text("The sharing has ended.")
-    await page.wait_for_timeout(200)
+    await asked(site, 2)
     assert site.requests[-1][:2] == ("DELETE", "/whip/c1")
 
 

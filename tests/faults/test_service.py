@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -51,9 +52,10 @@ def has_face(message: ServerMessage) -> bool:
 def _mesh_process() -> int:
     """Return the landmarker's process, which is a child of ours."""
     for entry in Path("/proc/self/task").iterdir():
-        for child in (entry / "children").read_text().split():
-            if b"mesh_process" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return int(child)
+        with contextlib.suppress(OSError):  # a thread or a child that has just ended
+            for child in (entry / "children").read_text().split():
+                if b"mesh_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
     raise AssertionError("the landmarker has no process")
 
 

@@ -128,7 +128,7 @@ def on(*frames: int, error: type[BaseException] = ZeroDivisionError) -> Accident
 
 
 async def test_no_memory_for_one_frame_costs_that_frame() -> None:
-    source, wiring = ScriptedSource(30, live=True, gap_s=0.01), Wiring(on(4, error=MemoryError))
+    source, wiring = ScriptedSource(60, live=True, gap_s=0.02), Wiring(on(4, error=MemoryError))
     heard = await watched(wiring, source)
     assert heard.dropped[DropCause.FAILED] == 1
     assert heard.faults == [Fault("stream", "a frame was lost: MemoryError", "c1")]
@@ -145,7 +145,7 @@ async def test_a_recording_is_not_scored_with_a_gap() -> None:
 
 
 async def test_a_broken_pipeline_is_built_anew_around_the_same_source() -> None:
-    source, wiring = ScriptedSource(40, live=True, gap_s=0.01), Wiring(on(4, 5, 6))
+    source, wiring = ScriptedSource(60, live=True, gap_s=0.02), Wiring(on(4, 5, 6))
     heard = await watched(wiring, source)
     assert (source.opened, source.closed) == (1, 1)
     assert len(wiring.made) == 2
@@ -169,7 +169,7 @@ async def test_what_breaks_for_ever_ends_in_words_and_others_go_on() -> None:
 
     async with Supervisor(wire, observers=[heard]) as supervisor:
         bad = await supervisor.start(ScriptedSource(500, live=True, gap_s=0.01))
-        good = await supervisor.start(ScriptedSource(20, live=True, gap_s=0.01))
+        good = await supervisor.start(ScriptedSource(60, live=True, gap_s=0.02))
         await supervisor.finished(bad)
         await supervisor.finished(good)
     assert len(broken.made) == 6, "once, and five times more"
@@ -205,7 +205,7 @@ async def test_an_observer_that_raises_ends_no_call() -> None:
         def frame_scored(self, session: SessionInfo, scored: Scored) -> None:
             raise KeyError("clumsy")
 
-    heard = await watched(Wiring(lambda number: None), ScriptedSource(10, live=True, gap_s=0.005), Clumsy())
+    heard = await watched(Wiring(lambda number: None), ScriptedSource(40, live=True, gap_s=0.02), Clumsy())
     assert len(heard.scored) > 3
     assert [fault.part for fault in heard.faults] == ["observer"]
     assert heard.states[-1][2] == "the stream ended"

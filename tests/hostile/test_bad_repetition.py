@@ -45,6 +45,9 @@ async def repeat(paths: list[Path]) -> list[dict[str, int]]:
     for _ in range(ROUNDS):
         for path in paths:
             await read(path, limit_s=30)
+        for thread in threading.enumerate():
+            if thread.name.endswith(" reader"):
+                await asyncio.to_thread(thread.join, 10)  # it has told all it had; now it ends
         held.append(
             {
                 "handles": process.num_fds(),

@@ -14,7 +14,7 @@ async def nothing_left() -> AsyncIterator[None]:
     """Fail the test if it leaves a task or a thread behind."""
     tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
     yield
-    for _ in range(100):
+    for _ in range(400):  # below the 10 s after which a silent stream ends by itself
         extra = {task for task in asyncio.all_tasks() - tasks - {asyncio.current_task()} if not task.done()}
         running = {thread for thread in set(threading.enumerate()) - threads if "asyncio_" not in thread.name}
         if not extra and not running:

@@ -51,7 +51,7 @@ async def test_a_call_is_scored_on_while_its_engine_dies(
             )
             assert {scores.session for scores in (before, after)} == {sender.session}
             assert {face.id for face in before.faces} == {face.id for face in after.faces}
-            async with httpx.AsyncClient() as http:
+            async with httpx.AsyncClient(trust_env=False) as http:
                 listed = (await http.get(f"{service.url}/api/sessions")).json()
                 metrics = (await http.get(f"{service.url}/metrics")).text
             assert list(listed["sessions"]) == [sender.session]

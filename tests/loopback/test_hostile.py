@@ -219,11 +219,14 @@ async def test_a_whep_server_that_answers_without_end_is_left(nothing_left: None
             await source.open()
 
 
+@pytest.mark.timeout(120)  # a server starts in it
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are not sent so on Windows")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_the_command_while_somebody_dawdles(number: signal.Signals) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "from stream_guard.cli import main; main()", "serve", "--port", "0"),
+        # Two of the limit's three seconds are the dawdler's; the limit is tried in tests/unit/cli/test_ending.py.
+        *(sys.executable, "-c", "from stream_guard.cli import ending, main; ending.LIMIT_S = 9.0; main()"),
+        *("serve", "--port", "0"),
         env={**os.environ, "COLUMNS": "200"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

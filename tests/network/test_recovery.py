@@ -43,8 +43,10 @@ async def test_after_an_outage_a_key_frame_is_asked_for_and_comes(codec: str) ->
     async with called(Impairment(delay_ms=20), codec=codec, kbps=2000) as call:
         await call.more(10)
         call.relay.cut()
-        await asyncio.sleep(0.3)  # what was on its way has arrived
-        shown = len(call.came)
+        shown = -1
+        while shown != len(call.came):  # what was on its way arrives
+            shown = len(call.came)
+            await asyncio.sleep(0.5)
         await asyncio.sleep(1.2)
         assert len(call.came) == shown, "nothing gets through"
         call.relay.mend()

@@ -132,7 +132,7 @@ async def test_what_obs_offers_becomes_a_picture() -> None:
             assert "a=rtpmap:111 opus/48000/2" in answer
             assert re.search(r"a=candidate:.* 127\.0\.0\.1 ", answer), "OBS gathers none: ours must all be here"
             headers = {"Authorization": f"Bearer {TOKEN}"}
-            async with httpx.AsyncClient(headers=headers) as http:
+            async with httpx.AsyncClient(headers=headers, trust_env=False) as http:
                 assert (await http.delete(sender.location)).status_code == 200  # else OBS warns
         await endpoint.close()
 
@@ -143,6 +143,6 @@ async def test_without_the_token_obs_is_turned_away() -> None:
 
     endpoint = WhipEndpoint(start, loopback_only=True)
     gate = Gate(Starlette(routes=endpoint.routes), host="127.0.0.1", tokens=Keyring(send=TOKEN))
-    async with serving(gate) as url, httpx.AsyncClient() as http:
+    async with serving(gate) as url, httpx.AsyncClient(trust_env=False) as http:
         answer = await http.post(f"{url}/whip", content=OFFER, headers={"Content-Type": "application/sdp"})
         assert answer.status_code == 401

@@ -131,7 +131,10 @@ def test_a_parent_that_is_killed_leaves_no_child() -> None:
     parent.wait()
     parent.stdout.close()
     for _ in range(100):
-        if not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]:
+        try:
+            if "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]:
+                return
+        except OSError:  # gone, perhaps while it was read
             return
         signal.sigtimedwait([], 0.05)
     pytest.fail("the child outlived its parent")

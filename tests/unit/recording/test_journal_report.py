@@ -21,6 +21,7 @@ from stream_guard.recording.document import Report
 from stream_guard.recording.journal_report import JournalReport
 from stream_guard.recording.line import Line
 from stream_guard.recording.moments import MomentKind
+from stream_guard.recording.report import render
 from stream_guard.recording.signing import make_keys
 from stream_guard.scoring.observation import EventKind, State
 from tests.unit.recording.journals import HELLO, journal, scores, session
@@ -62,6 +63,17 @@ def test_a_journal_gives_the_same_kind_of_report(kept: Path) -> None:
     assert moment.wide is not None
     assert made.manifest is None, "this model is not at hand"
     assert made.model_sha256 == HELLO.model.sha256
+
+
+def test_lines_that_were_lost_are_told(kept: Path) -> None:
+    path = kept_sessions(kept)[0].path
+    assert JournalReport(path).report().recordings[0].broken is None
+    part = sorted(path.glob("*.jsonl"))[0]
+    lines = part.read_bytes().splitlines(keepends=True)
+    part.write_bytes(b"".join([*lines[:5], *lines[7:-1], lines[-1][:-9]]))
+    made = JournalReport(path).report()
+    assert made.recordings[0].broken == "2 lines of its journal are missing"
+    assert "<th>incomplete</th><td>2 lines of its journal are missing</td>" in render(made)
 
 
 def test_the_manifest_is_taken_only_if_it_is_that_models(kept: Path) -> None:

@@ -116,7 +116,7 @@ async def test_a_client_that_does_not_read_loses_scores_but_no_event_and_slows_n
                 if isinstance(message, Event):
                     break
             worst = max(worst, loop.time() - began)
-        assert worst < 1.0, "the quick client waits for the slow one"
+        assert worst < 8.0, "the quick client waits for the slow one"  # which is given 20 s
         # Now the slow one wakes up: every event in order, few of the scores, the newest among them.
         hub.publish(scores(count))
         events, frames = [], []
@@ -134,7 +134,7 @@ async def test_a_client_that_does_not_read_loses_scores_but_no_event_and_slows_n
 
 
 async def test_a_client_that_never_reads_is_cut_off_not_kept_in_memory() -> None:
-    async with running() as (hub, url), connect(f"{url}/ws", max_queue=1, proxy=None):
+    async with running() as (hub, url), connect(f"{url}/ws", max_queue=1, proxy=None, close_timeout=0.2):
         await until(lambda: hub.clients == 1)
         for number in range(3000):
             hub.publish(scores(number, padding=50_000))
@@ -148,7 +148,7 @@ async def test_only_what_was_asked_for_comes() -> None:
         stream = client.scores(url, sessions=["c2"])
         waiting = asyncio.ensure_future(anext(stream))
         await until(lambda: hub.clients == 1)
-        await asyncio.sleep(0.1)  # the wish is on its way
+        await until(lambda: all(client.outbox._wish.sessions for client in hub._clients))  # the wish has come
         hub.publish(scores(1, "c1"))
         hub.publish(event(1))
         hub.publish(scores(2, "c2"))
@@ -167,12 +167,13 @@ async def test_the_rate_limit_holds_back_but_the_newest_comes() -> None:
 
         reading = asyncio.create_task(read())
         await until(lambda: hub.clients == 1)
-        await asyncio.sleep(0.1)
+        await until(lambda: all(client.outbox._wish.max_rate for client in hub._clients))
+        began = asyncio.get_running_loop().time()
         for number in range(40):
             hub.publish(scores(number))
             await asyncio.sleep(0.01)
         await until(lambda: got and got[-1] == 39)
-        assert len(got) < 10
+        assert len(got) <= 5 * (asyncio.get_running_loop().time() - began) + 2
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
 

@@ -37,6 +37,9 @@ async def test_a_file_waits_for_its_reader() -> None:
 
     thread = threading.Thread(target=write)
     thread.start()
+    async with asyncio.timeout(10):
+        while len(written) < 3:
+            await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
     assert len(written) == 3
     assert [(await handover.get()).sequence for _ in range(10)] == list(range(10))
@@ -68,10 +71,10 @@ async def test_closing_wakes_both_sides() -> None:
     await asyncio.sleep(0.02)
     full.close()
     empty.close()
-    thread.join(1)
+    thread.join(10)
     assert answers == [False]
     with pytest.raises(SourceEnded):
-        await asyncio.wait_for(reader, 1)
+        await asyncio.wait_for(reader, 10)
     with pytest.raises(SourceEnded):  # what lay there is dropped
         await full.get()
 
@@ -80,7 +83,7 @@ async def test_frames_from_a_thread_wake_the_reader() -> None:
     handover = Handover(newest_wins=True)
     thread = threading.Thread(target=lambda: (time.sleep(0.05), handover.put(frame(7))))
     thread.start()
-    assert (await asyncio.wait_for(handover.get(), 1)).sequence == 7
+    assert (await asyncio.wait_for(handover.get(), 10)).sequence == 7
     thread.join()
 
 
@@ -89,4 +92,4 @@ async def test_a_cancelled_reader_loses_nothing() -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(handover.get(), 0.01)
     handover.put(frame(3))
-    assert (await asyncio.wait_for(handover.get(), 1)).sequence == 3
+    assert (await asyncio.wait_for(handover.get(), 10)).sequence == 3
