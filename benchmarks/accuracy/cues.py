@@ -19,8 +19,10 @@ from rich.progress import track as progress
 from rich.table import Table
 
 from benchmarks.accuracy.cue_footage import Series, look
+from benchmarks.accuracy.cue_frames import every_frame
 from benchmarks.accuracy.cue_jump import Hops, hops
 from benchmarks.accuracy.cue_measures import CUES
+from benchmarks.accuracy.cue_motion import MOTION
 from stream_guard.errors import StreamGuardError, UnsupportedMedia
 from stream_guard.evaluation.accuracy import auc
 from stream_guard.evaluation.clips import Clip, find_clips
@@ -86,7 +88,7 @@ def measure(
 ) -> tuple[dict[str, Means], list[Hops]]:
     """Return every cue's mean over every clip, and what the face hop is worth at each level."""
     onnx, manifest = store.open_model(options.model) if options.model else store.default_model()
-    found: dict[str, Means] = {cue: {} for cue in CUES}
+    found: dict[str, Means] = {cue: {} for cue in (*CUES, *MOTION)}
     kept: dict[tuple[Path, str], Series] = {}
     with loaded(onnx, manifest) as engine, FaceMesh(options.landmarker or store.path(store.LANDMARKER)) as mesh:
         for clip in progress(clips, description="as filmed" if kbps is None else f"VP8 {kbps} kb/s"):
@@ -99,6 +101,10 @@ def measure(
             for cue, values in ((cue, measured(series)) for cue, measured in CUES.items()):
                 if np.isfinite(values).any():
                     found[cue][clip.path, clip.label] = float(np.nanmean(values))
+            moved = every_frame(clip, kbps, LargestFace(mesh), options.cache)
+            for cue, number in ((cue, measured(moved)) for cue, measured in MOTION.items()):
+                if np.isfinite(number):
+                    found[cue][clip.path, clip.label] = number
     files = [path for path, label in kept if label == "real" and (path, "fake") in kept]
     pairs = [(kept[path, "real"], kept[path, "fake"]) for path in files]
     real = [series for (_, label), series in kept.items() if label == "real"]
@@ -145,7 +151,7 @@ def main() -> None:
         jumps: dict[int | None, list[Hops]] = {}
         for kbps in (None, *options.kbps):
             found, jumps[kbps] = measure(clips, kbps, options)
-            rows += [row for cue in CUES if (row := worth(cue, kbps, found[cue], found[DETECTOR])) is not None]
+            rows += [row for cue in found if (row := worth(cue, kbps, found[cue], found[DETECTOR])) is not None]
     except StreamGuardError as error:
         sys.exit(f"cues: {error}")
     tell(rows)
