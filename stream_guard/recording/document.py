@@ -140,7 +140,9 @@ class Recording(_Record):
     length_s: float
     sha256: str | None = Field(None, description="of the file; null for live sessions")
     bytes: int | None = None
-    broken: str | None = Field(None, description="why it could not be read to its end")
+    broken: str | None = Field(
+        None, description="why it could not be read to its end; from a journal, how many lines of it are missing"
+    )
     verdict: Verdict
     received: int | None = Field(None, description="frames that arrived; null where it was not counted")
     dropped: dict[DropCause, int] = {}

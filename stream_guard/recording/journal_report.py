@@ -57,8 +57,12 @@ class JournalReport:
         self._graph: list[GraphReport] = []
         self._export: GraphExport | None = None
         replay = Replay(folder)
+        torn = 0
         for line in replay:
             self._take(line)
+            torn = replay.torn
+        # A torn line in the middle is among those missing, by its number; nothing comes after one at the end.
+        self._lost = replay.missing + replay.torn - torn
         if replay.header is None:
             raise ConfigError(f"{folder} says nothing of the model that scored")
         self._header = replay.header
@@ -88,7 +92,8 @@ class JournalReport:
             jitter_ms=None,
             engines=tuple(self._engines),
         )
-        made = recording(snapshot).model_copy(update={"source": "journal", "received": None})
+        broken = f"lines missing from its journal: {self._lost}" if self._lost else None
+        made = recording(snapshot, broken=broken).model_copy(update={"source": "journal", "received": None})
         return report(
             [made],
             model=f"{model.name} {model.version}",

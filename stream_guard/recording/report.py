@@ -165,7 +165,7 @@ def _about_recording(one: Recording) -> str:
     if len(one.engines) > 1:
         rows.append(("engines", ", then ".join(one.engines)))
     if one.broken is not None:
-        rows.append(("broke off", one.broken))
+        rows.append(("incomplete" if one.source == "journal" else "broke off", one.broken))
     digest = ""
     if one.sha256 is not None:
         digest = (

@@ -70,10 +70,10 @@ def test_lines_that_were_lost_are_told(kept: Path) -> None:
     assert JournalReport(path).report().recordings[0].broken is None
     part = sorted(path.glob("*.jsonl"))[0]
     lines = part.read_bytes().splitlines(keepends=True)
-    part.write_bytes(b"".join([*lines[:5], *lines[7:-1], lines[-1][:-9]]))
+    part.write_bytes(b"".join([*lines[:5], *lines[7:9], lines[9][9:], *lines[10:-1], lines[-1][:-9]]))
     made = JournalReport(path).report()
-    assert made.recordings[0].broken == "2 lines of its journal are missing"
-    assert "<th>incomplete</th><td>2 lines of its journal are missing</td>" in render(made)
+    assert made.recordings[0].broken == "lines missing from its journal: 4"
+    assert "<th>incomplete</th><td>lines missing from its journal: 4</td>" in render(made)
 
 
 def test_the_manifest_is_taken_only_if_it_is_that_models(kept: Path) -> None:
