@@ -149,6 +149,7 @@ class Stretch:
     def forget(self) -> None:
         """Let go of every picture."""
         self.sent.clear()
+        self._offered = asyncio.Queue(maxsize=1)
         self._encoder = None
 
     def _face(self, scored: Scored) -> Face | None:
