@@ -6,6 +6,7 @@ import { byId, linkPages, make, say, throttled } from "./elements.js";
 import { SessionHistory } from "./history.js";
 import { prepareMoments, showMoments } from "./moments.js";
 import { RehearsalPanel } from "./rehearsal.js";
+import { SelfTestPanel } from "./self-test.js";
 import { drawLog, drawTimelines, legend } from "./session-faces.js";
 import { drawFunnel, drawStages, drawTiles } from "./session-frames.js";
 import { showConnection } from "./about-server.js";
@@ -22,7 +23,7 @@ const histories = new Map();
 let picked = new URLSearchParams(location.search).get("session");
 let chosen = new Chosen(guard, picked);
 let alarmed = "";
-const panels = { trust: new TrustPanel(), challenge: new ChallengePanel(), rehearsal: new RehearsalPanel() };
+const panels = { trust: new TrustPanel(), challenge: new ChallengePanel(), rehearsal: new RehearsalPanel(), selfTest: new SelfTestPanel() };
 
 const soon = throttled(draw, 4);
 guard.on("scores", (scores) => history(scores.session).addScores(scores, performance.now()));
@@ -77,6 +78,7 @@ function draw() {
   panels.trust.show(view);
   panels.challenge.show(view);
   panels.rehearsal.show(view);
+  panels.selfTest.show(view, [...guard.sessions.values()]);
   alarm(view.id, view.rehearsing() ? [] : now.faces);
 }
 
