@@ -65,6 +65,8 @@ def test_what_is_not_known_needs_the_most() -> None:
 
 def test_whoever_may_read_scores_need_not_see_faces() -> None:
     assert needed_scope("GET", "/api/rehearsal/picture") is Scope.ADMIN
+    assert needed_scope("GET", "/api/sessions/c1/self-test/picture") is Scope.ADMIN
+    assert needed_scope("GET", "/api/sessions/c1/self-test") is Scope.WATCH
     assert needed_scope("GET", "/api/rehearsal") is Scope.WATCH
     assert needed_scope("POST", "/api/rehearsal") is Scope.ADMIN
     assert needed_scope("GET", "/api/sessions/c1/faces/1/challenge") is Scope.WATCH
