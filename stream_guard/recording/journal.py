@@ -22,7 +22,7 @@ from typing import Self
 from stream_guard.errors import ConfigError
 from stream_guard.face import Box
 from stream_guard.frame import Frame
-from stream_guard.protocol.messages import Engine, FaultReport, Hello, Scores, ServerMessage, Session, Stats
+from stream_guard.protocol.messages import Engine, Event, Hello, Scores, ServerMessage, Session, Stats
 from stream_guard.recording.archive import new_name, prune
 from stream_guard.recording.line import Header, Line
 from stream_guard.recording.session_file import SessionFile
@@ -157,7 +157,8 @@ class Journal:
             ended = isinstance(message, Session) and message.state == "ended"
             found = self._sessions.get(message.session)
             if found is None:
-                if ended or isinstance(message, FaultReport):
+                # What else is said of a session may come after its end, and would begin one that never ends.
+                if ended or not isinstance(message, Session | Scores | Event):
                     return
                 found = self._sessions[message.session] = self._new(message.session)
             if isinstance(message, Scores):

@@ -19,10 +19,11 @@ import pytest
 from stream_guard.errors import ConfigError
 from stream_guard.face import Box
 from stream_guard.frame import Frame
-from stream_guard.protocol.messages import Engine, Event, Scores
+from stream_guard.protocol.messages import Challenge, Engine, Event, FaultReport, Scores
 from stream_guard.recording import journal as journalling
 from stream_guard.recording.archive import kept_sessions, parts
 from stream_guard.recording.journal import Journal
+from tests.unit.protocol.samples import SERVER
 from tests.unit.recording.journals import HELLO, event, journal, kept, only_folder, replayed, scores, session
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
@@ -110,6 +111,21 @@ async def test_an_offer_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> N
             while writing._ended:
                 await asyncio.sleep(0.01)
     assert os.listdir(tmp_path) == []
+
+
+async def test_what_is_said_after_the_end_begins_no_session(tmp_path: Path) -> None:
+    lost, fault = SERVER["challenge"], FaultReport(session="c1", part="stream", reason="late")
+    assert isinstance(lost, Challenge)
+    assert lost.session == "c1"
+    async with journal(tmp_path) as writing:
+        writing.take(session())
+        writing.take(lost)
+        writing.take(session("ended"))
+        writing.take(lost)
+        writing.take(fault)
+        assert writing._sessions == {}
+    lines, replay = await replayed(await only_folder(tmp_path))
+    assert (len(lines), replay.ended) == (4, True), "header, beginning, challenge and end"
 
 
 async def test_lines_are_on_disk_while_the_call_goes_on(tmp_path: Path) -> None:
