@@ -122,6 +122,7 @@ class Journal:
         self._lock = threading.Lock()
         self._sessions: dict[str, _Writing] = {}
         self._ended: list[_Writing] = []
+        self._given_up: list[SessionFile] = []
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._failing = False
@@ -171,7 +172,7 @@ class Journal:
                 found.ended = True
                 self._ended.append(self._sessions.pop(message.session))
                 if self._failing:
-                    del self._ended[:-_ENDED]
+                    self._give_up()
 
     def keep_face(self, session: str, *, face: int, t: float, frame: Frame, box: Box) -> None:
         """Keep a picture of a face, if evidence is to be kept; no more than fifty a session.
@@ -190,6 +191,11 @@ class Journal:
             if wanted and found is not None and found.pictures < _PICTURES:
                 found.pictures += 1
                 found.add(_Picture(found.n, face, t, frame, box))
+
+    def _give_up(self) -> None:
+        """Drop the oldest sessions that have ended, where too many wait. Their files are closed by the thread."""
+        self._given_up += [writing.file for writing in self._ended[:-_ENDED]]
+        del self._ended[:-_ENDED]
 
     def _new(self, session: str) -> _Writing:
         hello = self._hello()
@@ -246,7 +252,12 @@ class Journal:
             if over:
                 writing.file.close()
         with self._lock:
-            self._ended = [*unwritten, *self._ended][-_ENDED:]
+            self._ended = [*unwritten, *self._ended]
+            if failure is not None:
+                self._give_up()
+            given_up, self._given_up = self._given_up, []
+        for file in given_up:
+            file.close()
         self._tell(failure, everything)
         return rotated
 

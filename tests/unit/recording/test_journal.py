@@ -265,6 +265,48 @@ async def test_sessions_that_end_on_a_full_disk_are_not_all_kept_in_memory(
     assert "c499" in left
 
 
+async def test_no_file_stays_open_of_a_session_that_was_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"c{number}" for number in range(100)]
+    async with journal(tmp_path) as writing:
+        for name in names:
+            writing.take(session(name=name))
+        files = [writing._sessions[name].file for name in names]
+        for name in names:
+            await taken(writing, name)
+        full_disk(monkeypatch)
+        writing.take(event(1, name="c0"))
+        async with asyncio.timeout(10):
+            while not writing._failing:
+                await asyncio.sleep(0.01)
+        for name in names:
+            writing.take(session("ended", name=name))
+    assert [file.folder.name for file in files if file._handle is not None] == []
+
+
+async def test_sessions_that_end_all_at_once_are_all_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = journal(tmp_path)
+    flush_one = writing._write
+    many = [f"c{number}" for number in range(100)]
+
+    def while_it_writes(one: Any) -> None:
+        while many:
+            name = many.pop()
+            writing.take(session(name=name))
+            writing.take(session("ended", name=name))
+        flush_one(one)
+
+    monkeypatch.setattr(writing, "_write", while_it_writes)
+    async with writing:
+        writing.take(session(name="first"))
+        async with asyncio.timeout(20):
+            while len(await kept(tmp_path)) < 101:
+                await asyncio.sleep(0.02)
+
+
 async def test_a_folder_that_cannot_be_used_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ConfigError, match="sessions cannot be kept in"):
