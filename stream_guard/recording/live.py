@@ -31,8 +31,9 @@ _LOOK_EVERY = 30
 class LiveRecords(Observer):
     """Remembers every session. Nothing of it leaves memory but by `report` and the pictures that are asked for.
 
-    A session that has ended is forgotten after half an hour, or when sixteen others have ended since. All pictures
-    together take no more than 64 MiB: beyond that the least telling moments of the largest session go first.
+    A session that has ended is forgotten after half an hour, or when sixteen others have ended since; at once where
+    no frame ever came, as of a camera that cannot be reached and is tried again and again. All pictures together
+    take no more than 64 MiB: beyond that the least telling moments of the largest session go first.
     Methods are called on the event loop, `report`'s and `patches`' results are made by the caller's thread.
     """
 
@@ -90,6 +91,9 @@ class LiveRecords(Observer):
                 executor=self._cutting,
             )
         elif state == "ended" and session.id in self._records:
+            if self._records[session.id].empty:
+                self._forget(session.id)
+                return
             self._records[session.id].ended()
             loop = asyncio.get_running_loop()
             self._ended[session.id] = loop.call_later(self._keep_s, self._forget, session.id)

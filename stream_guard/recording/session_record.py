@@ -106,6 +106,11 @@ class SessionRecord:
         self._jitter_ns = 0.0
         self._latency_ms = 0.0
 
+    @property
+    def empty(self) -> bool:
+        """Whether no frame came yet."""
+        return not (self._received or self._scored)
+
     def received(self, frame: Frame, missed: int) -> None:
         """Take note of a frame, and of those passed over before it."""
         self._received += 1 + missed

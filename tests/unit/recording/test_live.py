@@ -88,10 +88,24 @@ async def test_sixteen_sessions_that_have_ended_are_remembered() -> None:
     known = records()
     for number in range(20):
         known.session_changed(call(f"c{number}"), "live")
+        known.frame_scored(call(f"c{number}"), scored(0, face_score()))
         known.session_changed(call(f"c{number}"), "ended")
     assert [number for number in range(20) if known.moments(f"c{number}") is not None] == list(range(4, 20))
     known.close()
     assert known.moments("c19") is None
+
+
+async def test_attempts_that_came_to_nothing_take_no_calls_place() -> None:
+    known = records()
+    known.session_changed(LIVE, "connecting")
+    known.frame_received(LIVE, scored(0).frame)
+    known.session_changed(LIVE, "ended")
+    for number in range(2, 100):
+        known.session_changed(call(f"c{number}"), "connecting")
+        known.session_changed(call(f"c{number}"), "ended", "nothing answers")
+    assert known.moments("c1") is not None
+    assert [number for number in range(2, 100) if known.moments(f"c{number}") is not None] == []
+    known.close()
 
 
 async def test_an_end_without_a_beginning_is_nothing() -> None:
