@@ -123,8 +123,9 @@ class JournalReport:
             self._scored += looked
             self._transport = message.transport
             self._trace.add(message.t, message.faces, (), message.transport, looked=looked)
+            self._report(message.t, at)
         elif isinstance(message, Event):
-            self._trace.add(message.t, (), (message,), self._transport)
+            self._trace.add(message.t, (), (message,), None)
             self._alarm(message, at)
         elif line.evidence is not None:
             self._picture(line.evidence)
@@ -147,7 +148,7 @@ class JournalReport:
                 engine=self._engines[-1] if self._engines else "",
             )
         )
-        if self._export is not None and at is not None:
+        if self._export is not None:
             way = self._transport
             media = Media(
                 mime_type=f"video/{way.codec.lower()}" if way.codec else "video/mp4",
@@ -159,7 +160,12 @@ class JournalReport:
             at_ns = round(event.t * NS_PER_S)
             said = ScoreEvent(event.kind, at_ns, event.face, event.previous, event.state, event.authenticity)
             self._export.receive(f"face {event.face}", said, media)
-            self._graph += self._export.take(at_ns, at)
+            self._report(event.t, at)
+
+    def _report(self, at_s: float, at: datetime | None) -> None:
+        """Take what is to be reported by now: what is held back within a minute is due without another event."""
+        if self._export is not None and at is not None:
+            self._graph += self._export.take(round(at_s * NS_PER_S), at)
 
     def _picture(self, path: str) -> None:
         """Give a picture to the alarm it was kept for. The path comes from a file: only our own kind is opened."""

@@ -202,11 +202,19 @@ class Trace:
         at_s: float,
         faces: Iterable[Said],
         events: Iterable[Event],
-        transport: TransportReport,
+        transport: TransportReport | None,
         *,
         looked: bool = True,
     ) -> None:
-        """Take one frame's result, or what changed in a silence, when nobody looked."""
+        """Take one frame's result, or what changed in a silence, when nobody looked; events may come on their own.
+
+        Args:
+            at_s: seconds on the session's time line.
+            faces: what was said of each.
+            events: that it made.
+            transport: how the picture got here; None where that was not said anew.
+            looked: whether there was a frame.
+        """
         self.last_s = max(self.last_s, at_s)
         for event in events:
             self.events.append(event)
@@ -220,7 +228,8 @@ class Trace:
             known.add(at_s, face, looked=looked)
             if len(self.faces) > _FACES:
                 del self.faces[min(self.faces.values(), key=lambda one: one.last_s).id]
-        self._follow(at_s, transport)
+        if transport is not None:
+            self._follow(at_s, transport)
 
     def _follow(self, at_s: float, now: TransportReport) -> None:
         """Note how the picture gets here where that is new, and the first bitrate that is known."""

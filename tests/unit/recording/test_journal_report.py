@@ -24,7 +24,7 @@ from stream_guard.recording.moments import MomentKind
 from stream_guard.recording.report import render
 from stream_guard.recording.signing import make_keys
 from stream_guard.scoring.observation import EventKind, State
-from tests.unit.recording.journals import HELLO, journal, scores, session
+from tests.unit.recording.journals import HELLO, event, journal, scores, session
 
 pytestmark = pytest.mark.unit
 
@@ -88,6 +88,33 @@ def test_a_journals_alarm_is_a_graph_report(kept: Path) -> None:
     (report,) = JournalReport(kept_sessions(kept)[0].path).graph()
     assert report.participant == "face 1"
     assert report.body["overallConfidence"] == 0.9
+
+
+def test_an_alarm_that_was_soon_over_is_taken_back_when_that_is_due(tmp_path: Path) -> None:
+    async def write() -> None:
+        async with journal(tmp_path) as writing:
+            writing.take(session())
+            writing.take(alarm(2.0))
+            writing.take(alarm(5.0, EventKind.ALARM_CLEARED))
+            for number in range(6, 90):
+                writing.take(scores(number, fps=1))
+
+    asyncio.run(write())
+    raised, cleared = JournalReport(kept_sessions(tmp_path)[0].path).graph()
+    assert raised.body["detections"][0]["segment"]["endTimeSec"] == 2
+    assert cleared.body["detections"][0]["segment"]["endTimeSec"] == 62, "a minute after the first"
+
+
+def test_what_came_before_the_first_scores_is_no_way_of_the_picture(tmp_path: Path) -> None:
+    async def write() -> None:
+        async with journal(tmp_path) as writing:
+            writing.take(session())
+            writing.take(event(0))
+            writing.take(scores(1))
+
+    asyncio.run(write())
+    (way,) = JournalReport(kept_sessions(tmp_path)[0].path).report().recordings[0].transports
+    assert (way.transport.codec, way.transport.width) == ("VP8", 640)
 
 
 def test_a_path_in_a_journal_opens_nothing_but_its_own_pictures(kept: Path, tmp_path: Path) -> None:
