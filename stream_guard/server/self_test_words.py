@@ -45,10 +45,7 @@ def finding_words(finding: Finding, *, share: float) -> tuple[str, ...]:
     """
     if finding.sent is None:
         return ("No picture of yours came, so nothing was compared.",)
-    if finding.figures is None:
-        said = [_too_little(finding)]
-    else:
-        said = [_moved(finding.figures), f"{finding.figures.frames} pictures were compared."]
+    said = _moved(finding.figures) if finding.figures is not None else [_too_little(finding)]
     said += _refused(finding) + _bitrate(finding)
     if share < _WEAK:
         said.append(
@@ -58,19 +55,24 @@ def finding_words(finding: Finding, *, share: float) -> tuple[str, ...]:
     return (*said, _NOT_THEM)
 
 
-def _moved(figures: Figures) -> str:
+def _moved(figures: Figures) -> list[str]:
     moved, margin = figures.moved, figures.margin
-    ratio = f"{moved:+.1f} as a log-likelihood ratio, 95 % interval {moved - margin:+.1f} to {moved + margin:+.1f}"
-    became = f"authenticity {figures.authenticity_before:.0%} before, {figures.authenticity_after:.0%} after"
     if abs(moved) <= margin and margin >= _HARDLY:
-        return f"Whether your own face, sent like this call, scores otherwise cannot be told ({ratio}; {became})."
-    if abs(moved) < _HARDLY:
-        return f"Your own face, sent like this call, hardly moves ({ratio}; {became})."
-    side = "synthetic" if moved > 0 else "authentic"
-    return (
-        f"Your own face, sent like this call, moves towards {side} by {abs(moved):.1f} ({ratio}; {became}): weigh "
-        "the call's score accordingly."
-    )
+        verdict = "Whether your own face, sent like this call, scores otherwise cannot be told from so little."
+    elif abs(moved) < _HARDLY:
+        verdict = "Your own face, sent like this call, hardly moves."
+    else:
+        side = "synthetic" if moved > 0 else "authentic"
+        verdict = (
+            f"Your own face, sent like this call, moves towards {side} by {abs(moved):.1f}: weigh the call's score "
+            "accordingly."
+        )
+    return [
+        verdict,
+        f"Authenticity {figures.authenticity_before:.0%} before, {figures.authenticity_after:.0%} after; as a "
+        f"log-likelihood ratio {moved:+.1f}, 95 % interval {moved - margin:+.1f} to {moved + margin:+.1f}, over "
+        f"{figures.frames} pictures.",
+    ]
 
 
 def _too_little(finding: Finding) -> str:
@@ -97,8 +99,8 @@ def _bitrate(finding: Finding) -> list[str]:
     if reached is None:
         return ["Too few pictures came for the encoder to settle."]
     said = [
-        f"The call comes with {wanted:.0f} kb/s in {finding.call.codec}; your picture, brought to its size and "
-        f"rate, took {reached:.0f} kb/s."
+        f"The call comes with {wanted:.0f} kb/s in {finding.call.codec}; your picture would take {reached:.0f} "
+        "kb/s at its size and rate."
     ]
     if finding.left_out > _OFTEN * (finding.left_out + finding.with_face):
         said.append(f"The encoder left out {finding.left_out} pictures to save bits, as it would in a call.")

@@ -32,7 +32,7 @@ export class SelfTestPanel {
     const problem = make("p", { class: "problem", role: "alert" });
     byId("self-test").append(make("p", { class: "small" },
       "What does this call's coding alone do to a score? Some seconds of your own face, which you know to be real, are encoded "
-      + "with this call's codec, size and bitrate, and scored before and after. Nothing leaves this machine."),
+      + "with this call's codec, size and bitrate, and scored before and after. Your picture stays in memory, and is dropped."),
     form, none, running, result, problem);
     this.#parts = { own, begin, none, bar, doing, form, running, picture, shown, words, problem };
   }
