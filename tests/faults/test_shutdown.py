@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 
 from stream_guard import client
-from stream_guard.cli.ending import LIMIT_S
 from stream_guard.protocol.messages import Scores, ServerMessage, Session
 from stream_guard.testing.caller import Caller
 from stream_guard.testing.peers import WhipSender
-from tests.privacy.command import Command, served
+from tests.privacy.command import LIMIT_S, Command, served
 from tests.unit.recording.journals import only_folder, replayed
 
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(90)]

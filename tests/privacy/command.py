@@ -12,7 +12,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-__all__ = ["Command", "served"]
+__all__ = ["LIMIT_S", "Command", "served"]
+
+LIMIT_S = 15.0
+"""How long a server may take to end. Its own three seconds are more than a machine with other work can promise."""
+
+_PROGRAM = f"from stream_guard.cli import ending, main; ending.LIMIT_S = {LIMIT_S}; main()"
 
 
 @dataclass
@@ -45,7 +50,7 @@ async def served(*arguments: str, before: Sequence[str] = ()) -> AsyncIterator[C
         before: another command to run it by, such as a tracer.
     """
     process = await asyncio.create_subprocess_exec(
-        *(*before, sys.executable, "-c", "from stream_guard.cli import main; main()"),
+        *(*before, sys.executable, "-c", _PROGRAM),
         *("serve", "--port", "0", *arguments),
         # Under CI some libraries hold back what they would report elsewhere.
         env={**{name: value for name, value in os.environ.items() if name != "CI"}, "COLUMNS": "200"},
@@ -76,7 +81,7 @@ async def served(*arguments: str, before: Sequence[str] = ()) -> AsyncIterator[C
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), 20)
+            await asyncio.wait_for(process.wait(), LIMIT_S + 5)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
