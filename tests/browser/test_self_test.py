@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
 
 WORDS = (
     "Your own face, sent like this call, moves towards synthetic by 0.8: weigh the call's score accordingly.",
-    "Authenticity 95% before, 90% after; as a log-likelihood ratio +0.8, 95 % interval +0.5 to +1.1, over 58 pictures.",
+    "Authenticity 95% before, 90% after; as a log-likelihood ratio +0.8, over 58 pictures.",
 )
 BUTTON = "Self-test: send my own picture like this call"
 
