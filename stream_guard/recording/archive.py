@@ -83,15 +83,24 @@ def parts(folder: Path) -> list[Path]:
 
 
 def kept_sessions(folder: Path) -> list[Kept]:
-    """Return the sessions in a folder, oldest first; none where there is no such folder."""
+    """Return the sessions in a folder, oldest first; none where there is no such folder.
+
+    Raises:
+        ConfigError: it is no folder, or may not be read.
+    """
+    try:
+        paths = list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be read: {error.strerror or error}") from error
     found = []
-    with contextlib.suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            match = _NAME.fullmatch(path.name)
-            # One may go while we look.
-            with contextlib.suppress(OSError, ValueError):
-                if match and path.is_dir() and not path.is_symlink():
-                    found.append(_measured(path, match[1]))
+    for path in paths:
+        match = _NAME.fullmatch(path.name)
+        # One may go while we look.
+        with contextlib.suppress(OSError, ValueError):
+            if match and path.is_dir() and not path.is_symlink():
+                found.append(_measured(path, match[1]))
     return sorted(found, key=lambda kept: kept.name)
 
 
@@ -121,6 +130,9 @@ def prune(folder: Path, *, days: float, total_bytes: int, running: Collection[st
 
     Returns:
         The names of the sessions that were deleted.
+
+    Raises:
+        ConfigError: the folder may not be read.
     """
     sessions = kept_sessions(folder)
     left = sum(kept.size for kept in sessions)

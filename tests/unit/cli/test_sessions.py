@@ -56,6 +56,17 @@ def test_an_empty_folder_is_no_error(tmp_path: Path) -> None:
     assert "0 sessions" in run("list", "--journal", str(tmp_path / "absent"))
 
 
+@pytest.mark.parametrize(
+    "command", [["list"], ["show", "2"], ["report", "2", "--graph"], ["delete", "2"], ["delete", "--all"]]
+)
+def test_a_folder_that_cannot_be_read_is_one_line(tmp_path: Path, command: list[str]) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    said = run(*command, "--journal", str(file), code=2)
+    assert said.startswith(f"stream-guard: {file} cannot be read: ")
+    assert said.count("\n") == 1
+
+
 def test_a_session_is_shown_by_the_beginning_of_its_name(kept: Path) -> None:
     first, second = sorted(names(kept), key=lambda name: name.split("-")[1])
     out = run("show", first, "--journal", str(kept))
