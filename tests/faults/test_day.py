@@ -317,25 +317,29 @@ def test_a_day_and_a_thousand_calls_leave_nothing_behind(
     kinds = itertools.cycle([looking.DaemonThread, *[Inline] * 24])  # a real thread for every 25th pipeline
     monkeypatch.setattr(looking, "DaemonThread", lambda name: next(kinds)(name))
 
-    async def day() -> tuple[Look, Look, Server, float]:
+    async def day() -> tuple[Look, Look, Look, Server, float]:
         async with _server(tmp_path, chance) as server:
             await _calls(server, WARM_UP, 3600.0, chance)
             await asyncio.sleep(60)
             tracemalloc.start()  # counts what is kept from here on
             before = await server.look()
-            await _calls(server, SESSIONS, DAY_S, chance)
-            await asyncio.sleep(60)
-            return before, await server.look(), server, server.clock.time()
+            looks = []
+            for _ in range(2):
+                await _calls(server, SESSIONS // 2, DAY_S / 2, chance)
+                await asyncio.sleep(60)
+                looks.append(await server.look())
+            return before, looks[0], looks[1], server, server.clock.time()
 
     try:
-        before, after, server, lasted_s = run(day())
+        before, noon, after, server, lasted_s = run(day())
     finally:
         tracemalloc.stop()
     with capsys.disabled():
-        grown = (after.memory - before.memory) / 1024
+        grown = [(after.memory - noon.memory) / 1024, (noon.memory - before.memory) / 1024]
         sys.stdout.write(
             f"\n{lasted_s / 3600:.1f} h of virtual time, {server.states['connecting']} calls, "
-            f"{server.states.get('stale', 0)} times stale, {server.alarms} alarms: memory {grown:+.0f} KiB, "
+            f"{server.states.get('stale', 0)} times stale, {server.alarms} alarms: "
+            f"memory {grown[1]:+.0f} and {grown[0]:+.0f} KiB, "
             f"threads {before.threads} to {after.threads}, handles {before.handles} to {after.handles}, "
             f"tasks {before.tasks} to {after.tasks}\n"
         )
@@ -348,4 +352,6 @@ def test_a_day_and_a_thousand_calls_leave_nothing_behind(
     assert after.threads <= before.threads
     assert after.handles <= before.handles
     assert after.tasks == before.tasks
-    assert after.memory - before.memory < 256 * 1024, "a thousand calls: a quarter of a KiB each"
+    # What every call leaves is there in both halves. A table of the process that grows a step, and was there before
+    # memory was counted, is in one of them: it counts whole, and its former self not at all.
+    assert min(grown) < 128, "a quarter of a KiB for each of five hundred calls"
