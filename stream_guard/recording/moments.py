@@ -36,6 +36,7 @@ class MomentKind(StrEnum):
     ALARM_RAISED = "alarm_raised"
     ALARM_CLEARED = "alarm_cleared"
     FACE_CHANGED = "face_changed"
+    REPEATED = "repeated"
     LOWEST = "lowest"
     FIRST_LOOK = "first_look"
     CHALLENGE = "challenge"
@@ -47,11 +48,16 @@ _TELLING = {
     MomentKind.CHALLENGE: 4,
     MomentKind.MARKED: 4,
     MomentKind.FACE_CHANGED: 3,
+    MomentKind.REPEATED: 3,
     MomentKind.ALARM_CLEARED: 2,
     MomentKind.LOWEST: 2,
     MomentKind.FIRST_LOOK: 1,
 }
 """What goes first where there are too many: the least of these, and of those the oldest."""
+
+
+_CUES = {Cue.CHANGED: MomentKind.FACE_CHANGED, Cue.REPEATED: MomentKind.REPEATED}
+"""What speaks against a face from a moment on."""
 
 
 @dataclass(slots=True)
@@ -106,7 +112,7 @@ class _Known:
     """What is remembered of a face to tell what is new."""
 
     lowest: float = 2.0
-    changes_ns: list[int] = field(default_factory=list)
+    changes: list[tuple[MomentKind, int]] = field(default_factory=list)
     first: bool = False
 
 
@@ -191,11 +197,13 @@ class Moments:
             del self._known[next(iter(self._known))]
         news = []
         for driver in face.drivers:
-            if driver.cue is Cue.CHANGED and not any(
-                abs(driver.since_ns - one) < _SAME_CHANGE_NS for one in known.changes_ns
+            kind = _CUES.get(driver.cue)
+            if kind is not None and not any(
+                kind is before and abs(driver.since_ns - since_ns) < _SAME_CHANGE_NS
+                for before, since_ns in known.changes
             ):
-                known.changes_ns = [*known.changes_ns[-15:], driver.since_ns]
-                news.append(MomentKind.FACE_CHANGED)
+                known.changes = [*known.changes[-15:], (kind, driver.since_ns)]
+                news.append(kind)
         value = face.authenticity
         # Only what this very frame shows: the picture beside a number must be the one behind it.
         if value is None or face.frame_score is None or face.state is State.CANNOT_JUDGE:

@@ -37,6 +37,7 @@ MOMENT_WORDS = {
     MomentKind.ALARM_RAISED: "alarm raised",
     MomentKind.ALARM_CLEARED: "alarm over",
     MomentKind.FACE_CHANGED: "the face changed",
+    MomentKind.REPEATED: "the picture repeats itself",
     MomentKind.LOWEST: "lowest score",
     MomentKind.FIRST_LOOK: "first look",
     MomentKind.CHALLENGE: "challenge",

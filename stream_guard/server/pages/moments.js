@@ -15,6 +15,7 @@ const KINDS = {
   alarm_raised: "Alarm raised",
   alarm_cleared: "Alarm over",
   face_changed: "Face changed",
+  repeated: "Picture repeats itself",
   lowest: "Lowest score",
   first_look: "First look",
   challenge: "Challenge",

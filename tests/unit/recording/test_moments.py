@@ -75,6 +75,14 @@ def test_a_change_is_one_moment_however_long_it_drives_the_score() -> None:
     assert kinds(moments).count(MomentKind.FACE_CHANGED) == 2
 
 
+def test_a_loop_is_one_moment_beside_a_change_of_the_same_time() -> None:
+    moments = Moments(small)
+    for number in range(5):
+        drivers = (Driver(Cue.CHANGED, 10 * NS_PER_S), Driver(Cue.REPEATED, 10 * NS_PER_S - number))
+        see(moments, 20 + number, face_score(drivers=drivers))
+    assert kinds(moments).count(MomentKind.REPEATED) == kinds(moments).count(MomentKind.FACE_CHANGED) == 1
+
+
 def test_an_alarm_of_a_face_that_left_has_no_picture_of_somebody_else() -> None:
     moments = Moments(small)
     see(moments, 1, face_score(2), events=(event(EventKind.ALARM_CLEARED, 1, face=1),))
