@@ -96,6 +96,7 @@ def _evaluate(
 
 
 def _clips(rows: list[Comparison]) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("group", "fake", "real", "AUC", "EER", "TPR at 1 % FPR", "pairs", title="clips, 95 % intervals")
@@ -103,27 +104,29 @@ def _clips(rows: list[Comparison]) -> Table:
     for row in rows:
         pairs = "" if row.pairs_won is None else f"{row.pairs_won:.0%}"
         figures = [_show(estimate) for estimate in (row.auc, row.equal_error_rate, row.hits)]
-        table.add_row(row.group, str(row.fakes), str(row.reals), *figures, pairs)
+        table.add_row(escape(row.group), str(row.fakes), str(row.reals), *figures, pairs)
     return table
 
 
 def _frames(rows: list[Comparison]) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("group", "AUC", "EER", "TPR at 1 % FPR", title="single frames, intervals from whole clips")
     table.columns[0].no_wrap = True
     for row in rows:
         figures = (row.frames.auc, row.frames.equal_error_rate, row.frames.hits)
-        table.add_row(row.group, *(_show(estimate) for estimate in figures))
+        table.add_row(escape(row.group), *(_show(estimate) for estimate in figures))
     return table
 
 
 def _footage(rows: list[RealFootage]) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("real group", "clips", "frames", "clips above", title="real people above even odds")
     for row in rows:
-        table.add_row(row.group, str(row.clips), f"{row.frame_rate:.1%}", f"{row.clip_rate:.0%}")
+        table.add_row(escape(row.group), str(row.clips), f"{row.frame_rate:.1%}", f"{row.clip_rate:.0%}")
     return table
 
 

@@ -50,6 +50,7 @@ def list_() -> None:
         f"Files made by others are fetched when first used, and kept in {store.cache_dir()}",
         style="dim",
         soft_wrap=True,
+        markup=False,
     )
 
 
@@ -76,6 +77,7 @@ def show(
 ) -> None:
     """Show what is known of a detector: how it was made, how good it is, what it cannot do."""
     from rich.console import Console
+    from rich.markup import escape
 
     from stream_guard.cli.failure import one_line
     from stream_guard.models import store
@@ -83,12 +85,13 @@ def show(
     with one_line():
         onnx, manifest = store.default_model() if model is None else store.open_model(model)
     console = Console()
-    console.print(f"[bold]{manifest.name} {manifest.version}[/] ({manifest.status}): {manifest.summary}")
+    head = f"[bold]{escape(f'{manifest.name} {manifest.version}')}[/] ({manifest.status}): "
+    console.print(head + escape(manifest.summary))
     console.print(_facts(onnx, manifest))
     if manifest.measured:
         console.print(_measured(manifest))
     for limit in manifest.limits:
-        console.print(f"- {limit}")
+        console.print(f"- {limit}", markup=False)
 
 
 @app.command()
@@ -134,30 +137,32 @@ def quantise(
 
 
 def _facts(onnx: Path, manifest: Manifest) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    table.add_row("file", str(onnx))
+    table.add_row("file", escape(str(onnx)))
     table.add_row("sha256", manifest.sha256)
-    table.add_row("licence", manifest.licence)
+    table.add_row("licence", escape(manifest.licence))
     table.add_row("parameters", f"{manifest.parameters:,}")
     table.add_row("input", f"{manifest.size} px, margin {manifest.margin:g}, faces from {manifest.min_face_px} px")
-    table.add_row("made by", manifest.made_by)
+    table.add_row("made by", escape(manifest.made_by))
     for data in manifest.data:
-        table.add_row(f"data: {data.use}", f"{data.name}: {data.items:,} items; {data.terms}")
+        table.add_row(f"data: {data.use}", escape(f"{data.name}: {data.items:,} items; {data.terms}"))
     return table
 
 
 def _measured(manifest: Manifest) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("measured on", "metric", "value", "95 %", box=None, header_style="bold")
     for figure in manifest.measured:
         known = figure.low is not None and figure.high is not None
         interval = f"{figure.low:.3f} to {figure.high:.3f}" if known else ""
-        table.add_row(figure.on, figure.metric, f"{figure.value:.3f}", interval)
+        table.add_row(escape(figure.on), figure.metric, f"{figure.value:.3f}", interval)
     return table
 
 

@@ -18,7 +18,7 @@ __all__ = ["frame_progress", "second_progress"]
 def frame_progress(console: Console) -> Progress:
     """Return a bar that counts frames; it disappears when done."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # it may be a file's name
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("frames"),
@@ -32,7 +32,7 @@ def frame_progress(console: Console) -> Progress:
 def second_progress(console: Console) -> Progress:
     """Return a bar that counts seconds; it disappears when done."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed:.0f} s"),
         TimeRemainingColumn(),

@@ -171,6 +171,8 @@ def _open(path: Path) -> TextIO:
 
 def _row(summary: dict[str, Any]) -> list[str]:
     """Return a file's line of the table."""
+    from rich.markup import escape
+
     from stream_guard.errors import printable
 
     verdict = str(summary["state"]).replace("_", " ")
@@ -178,7 +180,8 @@ def _row(summary: dict[str, Any]) -> list[str]:
         verdict += ": no face found"
     value = summary["authenticity"]
     counts = [str(summary[key]) for key in ("faces", "frames", "scored")]
-    return [printable(Path(summary["file"]).name), verdict, "-" if value is None else f"{value:.2f}", *counts]
+    name = escape(printable(Path(summary["file"]).name))
+    return [name, verdict, "-" if value is None else f"{value:.2f}", *counts]
 
 
 def _complain(progress: Progress, error: str) -> None:

@@ -129,6 +129,7 @@ async def _serve(config: Config) -> None:
 
     from rich.console import Console
     from rich.logging import RichHandler
+    from rich.markup import escape
 
     from stream_guard.app import Service
     from stream_guard.cli.ending import told_to_end
@@ -143,7 +144,7 @@ async def _serve(config: Config) -> None:
             service = await stack.enter_async_context(Service(config))
         hello = service.hello
         console.print(
-            f"[bold]stream-guard[/] on [bold]{hello.engine}[/] ({hello.device}), model {hello.model.name}"
+            f"[bold]stream-guard[/] on [bold]{hello.engine}[/] ({hello.device}), model {escape(hello.model.name)}"
         )
         # Where nobody looks on, this is a log, and no log holds a token.
         key = f"#token={quote(config.token)}" if config.token and console.is_terminal else ""
@@ -162,6 +163,7 @@ async def _serve(config: Config) -> None:
             )
         if config.journal is not None:
             what = "Events, scores and faces at alarms" if config.keep_evidence else "Events and scores"
-            console.print(f"{what} are kept in {config.journal} for {config.journal_days:g} days.", soft_wrap=True)
+            kept = f"{what} are kept in {config.journal} for {config.journal_days:g} days."
+            console.print(kept, soft_wrap=True, markup=False)
         console.print("Ctrl+C ends it.")
         await told_to_end()

@@ -198,4 +198,5 @@ def _train(order: _Order) -> None:
             footage=sorted(order.footage.iterdir()) if order.footage else [],
             landmarker=landmarker,
         )
-    console.print(f"{order.out / manifest.file} ({len(Shard(shard))} faces, sha256 {manifest.sha256[:12]})")
+    made = f"{order.out / manifest.file} ({len(Shard(shard))} faces, sha256 {manifest.sha256[:12]})"
+    console.print(made, markup=False)

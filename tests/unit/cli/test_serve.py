@@ -100,5 +100,5 @@ async def test_the_token_is_shown_on_a_terminal_and_in_no_log(
 
 async def test_what_is_kept_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert "kept" not in await said(Config.make(), monkeypatch, capsys)
-    out = await said(Config.make(journal="calls", keep_evidence=True), monkeypatch, capsys)
-    assert "Events, scores and faces at alarms are kept in calls for 30 days." in out
+    out = await said(Config.make(journal="calls [old]", keep_evidence=True), monkeypatch, capsys)
+    assert "Events, scores and faces at alarms are kept in calls [old] for 30 days." in out
