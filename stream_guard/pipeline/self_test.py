@@ -104,6 +104,11 @@ class SelfTest:
         self._stretch = Stretch(call, tools)
         self._last: _Crops | None = None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a frame that was offered has not been taken yet: another one would be passed over."""
+        return self.gathering and self._stretch.waiting
+
     def offer(self, scored: Scored) -> None:
         """Take a live frame, or pass it over."""
         if self.gathering:
@@ -138,7 +143,8 @@ class SelfTest:
         ends_s = loop.time() + _GATHER_LIMIT_S
         while stretch.progress < 1:
             try:
-                scored = await asyncio.wait_for(stretch.next(), ends_s - loop.time())
+                async with asyncio.timeout_at(ends_s):  # in Python 3.11, wait_for swallows a cancellation at times
+                    scored = await stretch.next()
             except TimeoutError:
                 break
             await loop.run_in_executor(thread, stretch.send, scored)

@@ -104,6 +104,11 @@ class Stretch:
         return 1.0 if self._bytes >= _MOST_BYTES else min(1.0, len(self.sent) / self._wanted)
 
     @property
+    def waiting(self) -> bool:
+        """Whether a frame that was offered has not been taken yet: another one would be passed over."""
+        return self._offered.full()
+
+    @property
     def settled(self) -> list[SentPicture]:
         """What was encoded after the rate control had found its level."""
         return list(self.sent)[self._settled :]
@@ -119,7 +124,7 @@ class Stretch:
 
     def offer(self, scored: Scored) -> None:
         """Take a live frame, or pass it over: where it comes too early, or one before it is still in hand."""
-        if self._offered.full() or (self._due_s is not None and scored.at_s < self._due_s - 0.005):
+        if self.waiting or (self._due_s is not None and scored.at_s < self._due_s - 0.005):
             return
         # Frames that came late are not made up for by a burst.
         self._due_s = max((self._due_s or 0.0) + 1 / self._fps, scored.at_s)

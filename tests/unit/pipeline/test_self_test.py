@@ -93,7 +93,7 @@ async def play(test: SelfTest, scene: Scene, *, pictures: int = 200, fps: float 
     running = asyncio.create_task(test.run())
     for number in range(pictures):
         test.offer(scene.scored(number, fps))
-        while test.gathering and test._stretch._offered.full():
+        while test.waiting:
             await asyncio.sleep(0.001)
         if not test.gathering:
             break
@@ -210,7 +210,7 @@ async def test_a_cancelled_one_ends_at_once_and_keeps_no_picture(pictures: int) 
         while test._stretch.sent:
             await asyncio.sleep(0.01)
     test.offer(scene.scored(99))
-    assert test._stretch._offered.empty()
+    assert not test._stretch.waiting
     gc.collect()
     assert not [one for one in gc.get_objects() if type(one) is SentPicture]
 
