@@ -32,6 +32,7 @@ _ENCODERS = {"VP8": "libvpx", "H264": "libx264"}
 _DECODERS = {"VP8": "vp8", "H264": "h264"}
 
 _LEAST_KBPS = 10.0
+"""Of a call, and of an encoder: what has fewer bits is no video, and the encoders refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Encoder:
         """Open the encoder.
 
         Args:
-            setting: width and height even.
+            setting: width and height even; below 10 kb/s it gets those.
 
         Raises:
             UnsupportedMedia: this build of FFmpeg has no such encoder.
@@ -101,7 +102,7 @@ class Encoder:
         self.setting = setting
         self._number = 0
         self._context = _opened(_ENCODERS[setting.codec], "w")
-        context, rate = self._context, round(setting.kbps * 1000)
+        context, rate = self._context, round(max(_LEAST_KBPS, setting.kbps) * 1000)
         context.width, context.height, context.pix_fmt = setting.width, setting.height, "yuv420p"
         fps = Fraction(setting.fps).limit_denominator(1000)
         context.framerate, context.time_base = fps, 1 / fps

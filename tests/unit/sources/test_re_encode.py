@@ -67,6 +67,16 @@ def test_pictures_of_another_size_are_brought_to_the_settings() -> None:
     assert decoder.decode(b"") is None
 
 
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_far_too_few_bits_are_no_error(codec: Literal["VP8", "H264"]) -> None:
+    setting = VideoSetting(codec, 4096, 4096, 60, 20).for_picture(320, 240, fps=FPS)
+    assert setting.kbps < 0.1
+    encoder, decoder = Encoder(setting), Decoder(codec)
+    seen = [decoder.decode(encoder.encode(picture(number))) for number in range(2 * FPS)]
+    assert seen[0] is not None
+    assert seen[0].shape == (240, 320, 3)
+
+
 def test_a_picture_gets_as_many_bits_a_pixel_as_the_calls() -> None:
     call = VideoSetting("VP8", 640, 360, 30, 600)
     large = call.for_picture(1280, 720, fps=15)
