@@ -8,6 +8,7 @@ const EVERY_MS = 500;
 /** The section `#self-test`, which begins empty but for its title. */
 export class SelfTestPanel {
   #watched = "";
+  #alone = true;
   #test = null; // The self-test that was begun here: whose picture, and like which call.
   #timer = 0;
   #asking = false;
@@ -43,19 +44,26 @@ export class SelfTestPanel {
    * @param {View[]} views all sessions.
    */
   show(view, views) {
-    const { form, none, running, shown, words, problem } = this.#parts;
     const others = views.filter((one) => one.id !== view.id && one.state === "live");
     this.#offer(others);
     if (view.id !== this.#watched) {
       this.#watched = view.id;
-      say(problem, "");
+      say(this.#parts.problem, "");
     }
-    const here = this.#test !== null && this.#test.like === view.id;
-    none.hidden = others.length > 0;
-    form.hidden = others.length === 0 || this.#timer !== 0;
-    running.hidden = !here || this.#timer === 0;
+    this.#alone = others.length === 0;
+    this.#arrange();
+  }
+
+  /** Show what belongs to the session that is watched: beside another one's score a result would mislead. */
+  #arrange() {
+    const { form, none, running, shown, words, picture } = this.#parts;
+    const here = this.#test !== null && this.#test.like === this.#watched;
+    const runs = here && this.#timer !== 0;
+    none.hidden = !this.#alone || runs;
+    form.hidden = this.#alone || runs;
+    running.hidden = !runs;
     words.hidden = !here;
-    shown.hidden = !here || !this.#parts.picture.hasAttribute("src");
+    shown.hidden = !here || !picture.hasAttribute("src");
   }
 
   /** Offer the other sessions; who of them is oneself must be said, not guessed. */
@@ -84,6 +92,7 @@ export class SelfTestPanel {
       words.replaceChildren();
       picture.removeAttribute("src");
       say(problem, "");
+      clearInterval(this.#timer);
       this.#timer = setInterval(() => this.#look(test), EVERY_MS);
       this.#draw(state);
     } catch (error) {
@@ -121,19 +130,16 @@ export class SelfTestPanel {
   #end() {
     clearInterval(this.#timer);
     this.#timer = 0;
-    this.#parts.running.hidden = true;
-    this.#parts.form.hidden = false;
+    this.#arrange();
   }
 
   #draw(state) {
-    const { bar, doing, form, running, words } = this.#parts;
+    const { bar, doing, words } = this.#parts;
     const gathering = state.state === "gathering";
-    form.hidden = true;
-    running.hidden = false;
     bar.value = state.progress;
     say(doing, gathering ? "Look into the camera…" : `Comparing, with ${Math.round(state.kbps)} kb/s in ${state.codec}…`);
-    words.hidden = false;
     words.replaceChildren(...state.words.map((line) => make("p", {}, line)));
+    this.#arrange();
   }
 
   /** A page may not show a blob, but data. */
@@ -143,7 +149,7 @@ export class SelfTestPanel {
     reader.onload = () => {
       if (test !== this.#test) return;
       this.#parts.picture.src = reader.result;
-      this.#parts.shown.hidden = test.like !== this.#watched;
+      this.#arrange();
     };
     reader.readAsDataURL(blob);
   }
