@@ -126,8 +126,10 @@ class Stretch:
         """Take a live frame, or pass it over: where it comes too early, or one before it is still in hand."""
         if self.waiting or (self._due_s is not None and scored.at_s < self._due_s - 0.005):
             return
-        # Frames that came late are not made up for by a burst.
-        self._due_s = max((self._due_s or 0.0) + 1 / self._fps, scored.at_s)
+        # The average rate is kept, and frames that came late are not made up for by a burst.
+        step_s = 1 / self._fps
+        since_s = scored.at_s if self._due_s is None else max(self._due_s, scored.at_s - step_s / 2)
+        self._due_s = since_s + step_s
         self._offered.put_nowait(scored)
 
     async def next(self) -> Scored:

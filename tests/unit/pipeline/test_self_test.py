@@ -23,7 +23,7 @@ from stream_guard.pipeline import self_test
 from stream_guard.pipeline.observers import Scored
 from stream_guard.pipeline.pipeline import Judgement
 from stream_guard.pipeline.self_test import Finding, SelfTest
-from stream_guard.pipeline.self_test_stretch import SelfTestTools, SentPicture
+from stream_guard.pipeline.self_test_stretch import SelfTestTools, SentPicture, Stretch
 from stream_guard.scoring.observation import FaceScore, State, Update
 from stream_guard.sources.base import Transport
 from stream_guard.sources.re_encode import VideoSetting
@@ -148,6 +148,20 @@ async def test_frames_are_taken_no_faster_than_fifteen_a_second() -> None:
     assert finding.sent.kbps == pytest.approx(60)
     assert finding.figures is not None
     assert finding.figures.frames == 60
+
+
+@pytest.mark.parametrize("fps", [60, 30, 25, 20])
+async def test_the_average_rate_is_kept_and_nothing_is_made_up_for(fps: int) -> None:
+    scene = Scene()
+    stretch = Stretch(replace(CALL, fps=30), scene.tools())
+    times = [number / fps for number in range(4 * fps)]
+    taken = []
+    for at_s in [*times, *(6.0 + later for later in times)]:  # two seconds of silence between
+        stretch.offer(replace(scene.scored(0), at_s=at_s))
+        if stretch.waiting:
+            taken.append((await stretch.next()).at_s)
+    assert len(taken) == pytest.approx(2 * 60, abs=2)
+    assert min(np.diff(taken)) > 0.45 / 15
 
 
 async def test_what_is_refused_afterwards_is_counted_with_its_reason() -> None:
