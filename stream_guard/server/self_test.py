@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -160,8 +160,8 @@ class SelfTests(Observer):
 
     async def _run(self, latest: _Latest) -> None:
         try:
-            finding = latest.finding = await latest.test.run()
-            latest.picture = finding.picture
+            finding = await latest.test.run()
+            latest.finding, latest.picture = replace(finding, picture=None), finding.picture
             latest.words = finding_words(finding, share=self._share(finding.call.bits_per_pixel))
             latest.ending = "done"
         except TimeoutError:

@@ -169,6 +169,7 @@ async def test_the_picture_goes_with_the_next_one_and_with_the_session(stage: St
     assert (await stage.get(below="/picture")).status_code == 404
     answer = (await stage.get()).json()
     assert (answer["state"], answer["picture"]) == ("done", False)
+    assert b"a picture" not in repr(stage.tests._latest).encode()  # nor anywhere else
 
 
 async def test_a_session_that_ends_midway_ends_it(stage: Stage) -> None:
