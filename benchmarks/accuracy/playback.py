@@ -31,6 +31,7 @@ from stream_guard.evidence.playback import Playback
 from stream_guard.face import Box
 from stream_guard.faces.changes import ChangeDetector
 from stream_guard.faces.finder import Finder
+from stream_guard.faces.landmarker import Landmarker
 from stream_guard.faces.mesh import FaceMesh
 from stream_guard.faces.tracker import FaceTracker
 from stream_guard.inference.registry import open_network
@@ -46,10 +47,10 @@ Picture = NDArray[np.uint8]
 Boxes = Mapping[int, Box]
 
 
-def followed(clip: Clip, find: Callable[[Picture], object], mesh: FaceMesh) -> tuple[float, list[Boxes]]:
+def followed(clip: Clip, find: Finder, mesh: FaceMesh) -> tuple[float, list[Boxes]]:
     """Return the frames a second of a clip, and where its faces are on each frame, as fractions."""
     fps, pictures = frames(clip, _LONGEST_S)
-    tracker = FaceTracker(find=find, landmarker=mesh, min_face_px=64)  # type: ignore[arg-type]
+    tracker = FaceTracker(find=find, landmarker=Landmarker(mesh), min_face_px=64)
     where: list[Boxes] = []
     for number, rgb in enumerate(pictures):
         tracked = tracker.update(rgb, round(number / fps * NS_PER_S), plan=Plan(faces=4))
