@@ -142,7 +142,7 @@ class Pipeline:
         self._every = every
         self._evidence = evidence
         self._mailbox: Mailbox[Frame] = Mailbox()
-        self._route = Route()
+        self._route: Route = Route() if after is None else after._route
         self._began_ns: int | None = None if after is None else after._began_ns
         self._faces = 0
         self.next_face: int = 1 if after is None else after.next_face

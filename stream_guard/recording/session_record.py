@@ -238,4 +238,5 @@ def _transport(scored: Scored) -> TransportReport:
         fps=round(transport.fps, 1),
         kbps=None if transport.kbps is None else round(transport.kbps, 1),
         lost=transport.lost,
+        evidence=round(scored.evidence, 2),
     )

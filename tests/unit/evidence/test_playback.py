@@ -95,13 +95,32 @@ def test_what_goes_on_after_a_loop_is_live_again() -> None:
 
 
 def test_a_background_that_repeats_itself_behind_a_live_face_is_no_loop() -> None:
-    someone = person()
+    someone, where = person(), wandering(4)
 
     def waves(t: float) -> NDArray[np.float32]:
-        return (25 * np.sin(X / 20 + 2 * np.pi * t / 5) * (abs(X - 120) > 60)).astype(np.float32)
+        x, y = where(t % 7)
+        return (40 * np.sin((X + 9 * x) / 20) * np.cos((Y + 9 * y) / 15)).astype(np.float32)
+
+    def both(t: float) -> NDArray[np.float32]:
+        picture = someone(t)
+        behind = 1 - np.minimum((picture - BACKGROUND) / 60, 1)
+        return (picture + behind * waves(t)).astype(np.float32)
 
     call = Call()
-    call.show(lambda t: someone(t) + waves(t), 40)
+    call.show(both, 40)
+    assert call.first == {}
+
+
+@pytest.mark.parametrize("hertz", [0.3, 1.0])
+def test_who_nods_or_rocks_is_no_loop(hertz: float) -> None:
+    """One swing is like another; unlike a loop's, half a period earlier everything moved the other way."""
+
+    def nod(t: float) -> NDArray[np.float32]:
+        down = 4 * np.sin(2 * np.pi * hertz * t + 0.3 * np.sin(0.9 * t))
+        return (BACKGROUND + 90 * np.exp(-(((X - 120) / 30) ** 2) - ((Y - 72 - down) / 40) ** 2)).astype(np.float32)
+
+    call = Call()
+    call.show(nod, 40)
     assert call.first == {}
 
 
