@@ -62,10 +62,10 @@ def _moved(figures: Figures) -> list[str]:
     elif abs(moved) < _HARDLY:
         verdict = "Your own face, sent like this call, hardly moves."
     else:
-        side = "synthetic" if moved > 0 else "authentic"
+        side, means_less = ("synthetic", "low") if moved > 0 else ("authentic", "high")
         verdict = (
             f"Your own face, sent like this call, moves towards {side} by {abs(moved):.1f}: weigh the call's score "
-            "accordingly."
+            f"accordingly, a {means_less} one means less here."
         )
     return [
         verdict,

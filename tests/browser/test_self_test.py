@@ -20,7 +20,8 @@ from tests.browser.examples import AUTHENTIC, scores, session
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
 
 WORDS = (
-    "Your own face, sent like this call, moves towards synthetic by 0.8: weigh the call's score accordingly.",
+    "Your own face, sent like this call, moves towards synthetic by 0.8: weigh the call's score accordingly, a low "
+    "one means less here.",
     "Authenticity 95% before, 90% after; as a log-likelihood ratio +0.8, over 58 pictures.",
 )
 BUTTON = "Self-test: send my own picture like this call"

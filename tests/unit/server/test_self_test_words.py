@@ -23,7 +23,8 @@ FOUND = Finding(CALL, sent=VideoSetting("VP8", 640, 360, 15, 38), reached_kbps=2
 def test_a_move_is_told_with_its_interval_and_what_to_do() -> None:
     words = finding_words(FOUND, share=1.0)
     assert words == (
-        "Your own face, sent like this call, moves towards synthetic by 0.8: weigh the call's score accordingly.",
+        "Your own face, sent like this call, moves towards synthetic by 0.8: weigh the call's score accordingly, a "
+        "low one means less here.",
         "Authenticity 95% before, 90% after; as a log-likelihood ratio +0.8, 95 % interval +0.5 to +1.1, over 58 "
         "pictures.",
         "The call comes with 300 kb/s in VP8; your picture would take 290 kb/s at its size and rate.",
@@ -37,7 +38,7 @@ def test_a_move_is_told_with_its_interval_and_what_to_do() -> None:
     [
         (-2.9, 0.3, "Your own face, sent like this call, hardly moves."),
         (-2.6, 0.3, "hardly moves."),
-        (-3.9, 0.3, "moves towards authentic by 0.9:"),
+        (-3.9, 0.3, "moves towards authentic by 0.9: weigh the call's score accordingly, a high one"),
         (-2.6, 1.0, "Whether your own face, sent like this call, scores otherwise cannot be told from so little."),
         (-1.0, 1.5, "moves towards synthetic by 2.0:"),
     ],
