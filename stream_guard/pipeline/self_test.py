@@ -33,10 +33,14 @@ T = TypeVar("T")
 
 _GATHER_LIMIT_S = 15.0
 _COMPARE_LIMIT_S = 120.0
-_LONGEST_PAUSE_S = 0.1
 
-_BATCH = 4
-"""Faces that are scored at once, each before and after."""
+_PAUSE = 3.0
+"""How long to rest after each step, over what it took: live calls keep three quarters of that time."""
+
+_LONGEST_PAUSE_S = 0.3
+
+_BATCH = 2
+"""Faces that are scored at once, each before and after. Live ones wait meanwhile."""
 
 _SAME = 0.3
 """Intersection over union from which on the tracker's face is the one that was sent."""
@@ -225,9 +229,9 @@ def _side_by_side(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> bytes:
 
 
 async def _gently(thread: DaemonThread, work: Callable[[], T]) -> T:
-    """Do something in the thread, and rest as long as it took: half a core is left to those who watch calls."""
+    """Do something in the thread, and rest."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     done = await loop.run_in_executor(thread, work)
-    await asyncio.sleep(min(_LONGEST_PAUSE_S, loop.time() - began_s))
+    await asyncio.sleep(min(_LONGEST_PAUSE_S, _PAUSE * (loop.time() - began_s)))
     return done

@@ -127,7 +127,7 @@ async def test_what_the_codec_takes_from_a_face_moves_its_score() -> None:
     assert finding.picture is not None
     shown = cv2.imdecode(np.frombuffer(finding.picture, np.uint8), cv2.IMREAD_COLOR)
     assert shown.shape == (64, 132, 3)
-    assert max(scene.batches) == 8
+    assert max(scene.batches) == 4
     assert test.progress == 1.0
 
 
