@@ -26,7 +26,7 @@ COUNTS = {"faces": (1, 2, 4, 9), "sessions": (1, 2, 3, 5)}
 SETTINGS: Mapping[str, object] = {"budget_ms": 1000.0, "max_age_ms": 2000.0}
 """Of the server: wide enough to look at every face of every frame."""
 
-_FPS = {"faces": 5, "sessions": 10}
+_FPS = 5
 _ROWS = 3
 
 
@@ -37,7 +37,7 @@ def plans(plan: Plan, what: str) -> list[tuple[int, Plan]]:
         plan: codec, size and bitrate of one session.
         what: ``faces`` or ``sessions``.
     """
-    shape = replace(plan.shape, fps=_FPS[what], faces=1, rows=_ROWS if what == "faces" else 0)
+    shape = replace(plan.shape, fps=_FPS, faces=1, rows=_ROWS if what == "faces" else 0)
     one = replace(plan, shape=shape, sessions=1, encoded=True)
     if what == "faces":
         return [(count, replace(one, shape=replace(shape, faces=count))) for count in COUNTS[what]]

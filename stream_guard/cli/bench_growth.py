@@ -32,7 +32,7 @@ def growth(
 ) -> None:
     """Measure processor time and latency for 1, 2, 4 and 9 faces, then for 1, 2, 3 and 5 calls.
 
-    Pictures come so slowly (5 and 10 a second) that all are scored: else a full machine would seem to grow no more.
+    Pictures come so slowly (5 a second) that all are scored: else a full machine would seem to grow no more.
     """
     from stream_guard.cli.failure import one_line
 
