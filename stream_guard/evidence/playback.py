@@ -52,8 +52,8 @@ class PlaybackSettings:
         sure_s: the same distance in time must have been found for so long.
     """
 
-    least_face: float = 0.15
-    still: float = 3.0
+    least_face: float = 0.25
+    still: float = 1.5
     frozen_s: float = 3.0
     gap_s: float = 0.5
     every_ns: int = 100 * NS_PER_MS
