@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import logging
+import platform
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -92,6 +94,9 @@ _REASON = 300
 
 _FLUSH_S = 0.3
 """How long clients have, at the end, to take what they are still to hear."""
+
+_ARENA_MAX = -8
+"""M_ARENA_MAX of glibc's malloc.h."""
 
 _STOOD_STILL_S = 3.0
 """How late the event loop may be before that is told; scores are stale after two seconds."""
@@ -354,7 +359,7 @@ class Service:
 
     async def _start(self) -> None:
         config = self._config
-        await asyncio.to_thread(_keep_opencv_single)
+        await asyncio.to_thread(_be_alone_in_the_process)
         runtime = await self._stack.enter_async_context(
             Runtime(config, engine_changed=self._engine_changed, fault=self._fault)
         )
@@ -498,11 +503,18 @@ class Service:
         self._prometheus.engine_changed(standing, given_up=given_up)
 
 
-def _keep_opencv_single() -> None:
-    """Give OpenCV no threads of its own: they spin between the small jobs of a frame, 2 ms for each."""
+def _be_alone_in_the_process() -> None:
+    """Set what libraries share with a whole process. A server has one to itself.
+
+    OpenCV's own threads spin between the small jobs of a frame, 2 ms for each. And glibc gives nearly every thread
+    a heap of its own, into which pictures tear large holes: with two heaps a process that has seen 120 streams
+    holds a third less memory.
+    """
     import cv2
 
     cv2.setNumThreads(1)
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
 
 
 async def _tell_stats(hub: Hub, recorder: Recorder, supervisor: Supervisor, newest: dict[str, Stats]) -> None:
