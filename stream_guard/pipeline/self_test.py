@@ -145,7 +145,7 @@ class SelfTest:
         """Encode frames as they come, until there are enough. If no more come, what there is has to do."""
         loop, stretch = asyncio.get_running_loop(), self._stretch
         ends_s = loop.time() + _GATHER_LIMIT_S
-        while stretch.progress < 1:
+        while stretch.progress < 1 and loop.time() < ends_s:
             try:
                 async with asyncio.timeout_at(ends_s):  # in Python 3.11, wait_for swallows a cancellation at times
                     scored = await stretch.next()

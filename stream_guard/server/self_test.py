@@ -148,7 +148,11 @@ class SelfTests(Observer):
         """Take a picture of whoever tests themselves, and note how all others get here."""
         self._transports[session.id] = scored.transport
         latest = self._latest
-        if latest is not None and latest.session == session.id and not self._rehearses(session.id):
+        if latest is None or latest.session != session.id or latest.ending or not latest.test.gathering:
+            return
+        if self._rehearses(session.id):  # its last frames come when it is over already
+            self._stop(latest, "cancelled", "A rehearsal began in your picture, so the self-test was ended.")
+        else:
             latest.test.offer(scored)
 
     def ticked(self, session: SessionInfo, ticked: Ticked) -> None:

@@ -73,7 +73,7 @@ class WhepSource(ReceivingSource):
         self._ice = ice
         self._location = ""
         self._answered_by = self._url
-        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Offer, and take the answer.
@@ -98,9 +98,11 @@ class WhepSource(ReceivingSource):
 
     async def close(self) -> None:
         """Tell the server, and hang up. See `Source.close`."""
-        if self._closed:
-            return
-        self._closed = True
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._hang_up(), name="whep close")
+        await asyncio.shield(self._closing)  # to the end, even where whoever waits is cancelled
+
+    async def _hang_up(self) -> None:
         if self._receiver is not None:
             await asyncio.gather(self._receiver.close(), self._say_goodbye())
 

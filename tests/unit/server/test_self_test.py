@@ -201,6 +201,10 @@ async def test_a_swap_that_is_rehearsed_is_never_taken_for_ones_own_face(stage: 
     stage.rehearsing.add("c1")
     stage.see("c1")
     assert stage.made[0].offered == []
+    stage.rehearsing.clear()
+    stage.see("c1")  # of the swap's last frames
+    assert stage.made[0].offered == []
+    assert (await stage.get()).json()["state"] == "cancelled"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from stream_guard.sources.base import Source
 from stream_guard.sources.webrtc import WebRtcSource
+from stream_guard.sources.whep import WhepSource
 
 pytestmark = pytest.mark.unit
 
@@ -24,18 +26,31 @@ class SlowReceiver:
         self.closed += 1
 
 
-async def test_closing_goes_on_where_whoever_closes_is_cancelled() -> None:
-    source: Any = WebRtcSource("", loopback_only=True)
+async def hang_up(source: Any) -> None:
+    """Close, be cancelled, and close again."""
     receiver = source._receiver = SlowReceiver()
-    freed: list[bool] = []
-    source.when_closed(lambda: freed.append(True))
     first = asyncio.create_task(source.close())
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert freed == []
     receiver.may_end.set()
     await source.close()
     await source.close()
-    assert (receiver.closed, freed) == (1, [True])
+    assert receiver.closed == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [WebRtcSource("", loopback_only=True), WhepSource("whep://127.0.0.1:9/call", loopback_only=True)],
+    ids=["whip", "whep"],
+)
+async def test_closing_goes_on_where_whoever_closes_is_cancelled(source: Source) -> None:
+    await hang_up(source)
+
+
+async def test_a_place_is_free_once_the_call_is_closed_to_the_end() -> None:
+    source, freed = WebRtcSource("", loopback_only=True), list[bool]()
+    source.when_closed(lambda: freed.append(True))
+    await hang_up(source)
+    assert freed == [True]
