@@ -83,6 +83,7 @@ class Site:
         self._peers: dict[str, RTCPeerConnection] = {}
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
+        self._talking: asyncio.Task[None] | None = None
         self._made = 0
 
     @property
@@ -107,6 +108,7 @@ class Site:
         """Close every connection and the port."""
         assert self._server is not None
         assert self._task is not None
+        await self.fall_silent()
         self._server.force_exit = True
         self._server.should_exit = True
         await self._task
@@ -121,6 +123,28 @@ class Site:
             for client in list(self._clients):
                 with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                     await client.send_text(text)
+
+    async def keep_saying(self, *messages: ServerMessage) -> None:
+        """Say these, and again and again, in place of what was kept said before.
+
+        A score said once is out of date two seconds later: on a busy machine before it is looked at.
+        """
+        await self.fall_silent()
+        await self.say(*messages)
+
+        async def go_on() -> None:
+            while True:
+                await asyncio.sleep(0.3)
+                await self.say(*messages)
+
+        self._talking = asyncio.create_task(go_on())
+
+    async def fall_silent(self) -> None:
+        """Say nothing more of what `keep_saying` says."""
+        if self._talking is not None:
+            self._talking.cancel()
+            await asyncio.gather(self._talking, return_exceptions=True)
+            self._talking = None
 
     async def turn_away(self) -> None:
         """Close every websocket; new ones are welcome."""

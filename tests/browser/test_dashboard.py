@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from io import BytesIO
 
 import numpy as np
@@ -117,6 +118,7 @@ async def test_timelines_show_score_state_and_gap(site: Site, page: Page) -> Non
     for _ in range(8):
         await site.say(scores(AUTHENTIC, unseen, face(3, State.SYNTHETIC, 0.04)))
         await page.wait_for_timeout(220)
+    await site.keep_saying(scores(AUTHENTIC, unseen, face(3, State.SYNTHETIC, 0.04)))
     rows = page.locator("#timelines > li")
     await expect(rows).to_have_count(3)
     await expect(rows.nth(0)).to_contain_text("Looks authenticFace 193 % (88–98) · 10.0/s")
@@ -125,9 +127,11 @@ async def test_timelines_show_score_state_and_gap(site: Site, page: Page) -> Non
         "aria-label", "Face 3: Likely synthetic. 4 % (0–9) · 10.0/s"
     )
     await page.locator("#span").select_option("60")
-    await page.wait_for_timeout(400)
-    drawn = [await colours(rows.nth(place).locator("canvas")) for place in range(3)]
     green, red = (0, 158, 115), (213, 94, 0)
+    async with asyncio.timeout(20):
+        while green not in await colours(rows.nth(0).locator("canvas")):
+            await asyncio.sleep(0.1)
+    drawn = [await colours(rows.nth(place).locator("canvas")) for place in range(3)]
     assert green in drawn[0]
     assert red not in drawn[0]
     assert not {green, red} & drawn[1], "what cannot be judged has no verdict's colour"
@@ -136,13 +140,11 @@ async def test_timelines_show_score_state_and_gap(site: Site, page: Page) -> Non
 
 async def test_a_face_that_left_is_marked_gone(site: Site, page: Page) -> None:
     await open_dashboard(site, page)
-    await site.say(session(), scores(AUTHENTIC, face(2)))
+    await site.keep_saying(session(), scores(AUTHENTIC, face(2)))
     row = page.locator("#timelines [data-face='2']")
     await expect(row).to_contain_text("Looks authentic")
-    for _ in range(14):
-        await site.say(scores(AUTHENTIC))
-        await page.wait_for_timeout(250)
-    await expect(row).to_contain_text("Gone")
+    await site.keep_saying(scores(AUTHENTIC))
+    await expect(row).to_contain_text("Gone", timeout=15_000)
     await expect(page.locator("#timelines [data-face='1']")).to_contain_text("Looks authentic")
 
 
@@ -173,7 +175,7 @@ async def test_events_are_logged_newest_first(site: Site, page: Page) -> None:
 
 async def test_sessions_are_told_apart_and_chosen_by_keyboard(site: Site, page: Page) -> None:
     await open_dashboard(site, page)
-    await site.say(
+    await site.keep_saying(
         session("c1", label="first"),
         session("c2", "stale", label="second"),
         session("c3", "ended", label="third", reason="the sender left"),
@@ -224,7 +226,7 @@ async def test_memory_is_bounded(site: Site, page: Page) -> None:
 
 async def test_a_gallery_of_25_has_25_timelines(site: Site, page: Page) -> None:
     await open_dashboard(site, page)
-    await site.say(session(), scores(*gallery(5)))
+    await site.keep_saying(session(), scores(*gallery(5)))
     await expect(page.locator("#timelines > li")).to_have_count(25)
     await expect(page.locator("#standing")).to_have_text(
         "25 faces: 1 likely synthetic, 23 look authentic, 1 cannot be judged"

@@ -21,7 +21,7 @@ LOOKS = DriverReport(cue=Cue.LOOKS_SYNTHETIC, since=0.0)
 async def test_the_strongest_driver_comes_first_with_the_time_of_day(site: Site, page: Page) -> None:
     await page.goto(f"{site.url}/overlay")
     await site.connected()
-    await site.say(session(), scores(SYNTHETIC.model_copy(update={"drivers": (CHANGED, LOOKS)})))
+    await site.keep_saying(session(), scores(SYNTHETIC.model_copy(update={"drivers": (CHANGED, LOOKS)})))
     words = re.compile(
         r"The picture of this face changed at \d{1,2}:\d\d:\d\d · The picture itself looks synthetic"
     )
@@ -31,7 +31,7 @@ async def test_the_strongest_driver_comes_first_with_the_time_of_day(site: Site,
 async def test_an_authentic_face_is_not_accused(site: Site, page: Page) -> None:
     await page.goto(f"{site.url}/overlay")
     await site.connected()
-    await site.say(session(), scores(AUTHENTIC.model_copy(update={"drivers": (LOOKS,)})))
+    await site.keep_saying(session(), scores(AUTHENTIC.model_copy(update={"drivers": (LOOKS,)})))
     row = page.get_by_role("listitem")
     await expect(row).to_contain_text("Looks authentic")
     await expect(row).not_to_contain_text("synthetic")

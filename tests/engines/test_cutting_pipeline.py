@@ -92,7 +92,8 @@ async def played(
 ) -> tuple[list[NDArray[np.float32]], InferenceWorker]:
     """Play a clip as so many calls at once; return each call's logits, (frames, faces), and the worker."""
     asked = 0
-    async with InferenceWorker(engines, *model, options=EngineOptions(max_batch=16, precision="fp32")) as worker:
+    options = EngineOptions(max_batch=16, precision="fp32")
+    async with InferenceWorker(engines, *model, options=options, patience_s=60) as worker:
 
         async def infer(batch: NDArray[np.uint8] | Faces) -> Judgement:
             nonlocal asked

@@ -48,9 +48,9 @@ async def test_ones_own_face_is_sent_like_the_other_call_and_scored_before_and_a
         answer = await self_tested(http, own.session, other.session)
         assert (answer["session"], answer["as"], answer["codec"]) == (own.session, other.session, "VP8")
         assert (answer["width"], answer["height"]) == (640, 360)
-        assert 20 < answer["kbps"] < 2000
+        assert 10 <= answer["kbps"] < 5000  # of one second, on a machine that may have stood still
         assert answer["reached_kbps"] > 0
-        assert 0 < answer["frames"] <= 4 * FPS + 4
+        assert 0 < answer["frames"] <= 60  # bunched arrivals measure as a higher rate; 15 a second at the most
         assert answer["moved"] == pytest.approx(answer["llr_after"] - answer["llr_before"], abs=0.01)
         assert answer["interval"][0] <= answer["moved"] <= answer["interval"][1]
         assert answer["authenticity_before"] > 0.5

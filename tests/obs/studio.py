@@ -148,7 +148,7 @@ class Studio:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self.remote = until(self._connect, "OBS has not opened its websocket", 20)
+        self.remote = until(self._connect, "OBS has not opened its websocket", 60)
 
     def stop(self) -> str:
         """Quit as a user would, and return the log.
@@ -225,7 +225,7 @@ def screen() -> Iterator[str]:
         process.wait(10)
 
 
-def until(look: Callable[[], Any], failure: str, limit_s: float = 5.0) -> Any:
+def until(look: Callable[[], Any], failure: str, limit_s: float = 20.0) -> Any:
     """Return the first thing that ``look`` sees; None and False are nothing."""
     end_s = time.monotonic() + limit_s
     while True:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests.obs.studio import Studio, until
 from tests.unit.plugins.server import Server, make_scores
 
-pytestmark = [pytest.mark.obs, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.obs, pytest.mark.timeout(240)]
 
 Start = Callable[..., Studio]
 BADGE, SCORE, NOTE = "Stream Guard badge", "Stream Guard score", "Stream Guard note"
@@ -37,7 +37,7 @@ def share(picture: NDArray[np.uint8], colour: tuple[int, int, int]) -> float:
     return float((near & (picture[..., 3] > 200)).mean())
 
 
-def keep_saying(server: Server, look: Callable[[], Any], failure: str, *states: str, limit_s: float = 5.0) -> Any:
+def keep_saying(server: Server, look: Callable[[], Any], failure: str, *states: str, limit_s: float = 20.0) -> Any:
     """Send scores ten times a second until something is seen."""
     end_s = time.monotonic() + limit_s
     while True:
@@ -104,7 +104,7 @@ def _if(picture: NDArray[np.uint8], colour: tuple[int, int, int]) -> Any:
 def test_an_alarm_acts_and_takes_everything_back(start: Start, server: Server) -> None:
     actions = {
         "alarm_scene": "Safe",
-        "alarm_hold_s": 1.0,
+        "alarm_hold_s": 3.0,
         "alarm_tint": "Lamp",
         "alarm_tint_colour": 0xFF2020FF,
         "alarm_hide": "Guest",
@@ -131,7 +131,7 @@ def test_an_alarm_acts_and_takes_everything_back(start: Start, server: Server) -
     keep_saying(server, lambda: not shown(), "the guest is not hidden", "synthetic")
     began_s = time.monotonic()
     keep_saying(server, lambda: studio.on_air() == "Call", "it did not come back", "authentic")
-    assert time.monotonic() - began_s > 0.8  # it was held
+    assert time.monotonic() - began_s > 1  # it was held; OBS on a busy machine looks seldom
     keep_saying(server, shown, "what was hidden stays hidden", "authentic")
     keep_saying(server, lambda: not red(), "the lamp stays red", "authentic")
     until(lambda: not remote.get_record_status().output_active, "it records on", 8)
@@ -173,9 +173,13 @@ def test_only_for_me_stays_off_the_air(start: Start, server: Server) -> None:
     assert studio.on_air() == "Call"
     assert BADGE not in studio.items("Call")
     assert share(studio.picture("Call"), (64, 255, 64)) == 1
-    picture = studio.picture("Stream Guard monitor")
+
+    def marked() -> Any:
+        picture = studio.picture("Stream Guard monitor")
+        return picture if share(picture, COLOURS["synthetic"]) > 0.0005 else None
+
+    picture = keep_saying(server, marked, "the monitor is not marked", "synthetic")  # what is said once grows stale
     assert share(picture, (64, 255, 64)) > 0.8
-    assert share(picture, COLOURS["synthetic"]) > 0.0005
 
 
 def test_scenes_collections_and_profiles_come_and_go(start: Start, server: Server) -> None:

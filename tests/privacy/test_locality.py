@@ -18,7 +18,7 @@ from stream_guard.testing.caller import Caller
 from stream_guard.testing.peers import WhipSender
 from tests.privacy.command import served
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 ADDRESS = re.compile(r'sin6?_addr=inet_(?:addr\("|pton\(AF_INET6, ")([^"]+)')
 
@@ -43,7 +43,7 @@ def reached(strace: str, log: Path, *command: str) -> set[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=220,
         env={name: value for name, value in os.environ.items() if name != "CI"},  # under CI libraries hold back
     )
     assert traced.returncode == 0, traced.stderr
@@ -85,7 +85,7 @@ async def test_serving_a_call_reaches_the_peer_alone(strace: str, tmp_path: Path
             named = "a=candidate:2 1 udp 2122260223 stun.example.com 54321 typ host\r\n"
             fragment = f"m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:0\r\n{hidden}{named}"
             assert (await sender.patch(fragment, etag="*")).status_code == 204
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
                 for path in ("/", "/overlay", "/dashboard", "/metrics", "/api/sessions"):
                     assert (await http.get(server.url + path)).status_code == 200
             await asyncio.sleep(8)

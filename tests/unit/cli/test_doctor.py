@@ -22,7 +22,7 @@ from stream_guard.inference.engine import Probe
 from stream_guard.inference.registry import Candidate
 from stream_guard.testing.engines import ScriptedEngine
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.timeout(90)]  # interpreters start slowly on a busy machine
 
 CPU = Candidate("slow", Probe(True, "on the CPU", device="cpu", preference=10), ScriptedEngine)
 GPU = Candidate("fast", Probe(True, "on the GPU", device="cuda:0", preference=40), ScriptedEngine)

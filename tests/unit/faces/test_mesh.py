@@ -130,7 +130,7 @@ def test_a_parent_that_is_killed_leaves_no_child() -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    for _ in range(100):
+    for _ in range(400):
         try:
             if "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]:
                 return

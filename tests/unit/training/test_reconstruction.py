@@ -39,7 +39,7 @@ def test_every_face_is_stored_where_its_matrix_says(colourful: Shard, tmp_path: 
             np.testing.assert_array_equal(matrix, face_matrix(faces[position].landmarks, spec))
 
 
-@pytest.mark.timeout(60)  # two processes import torch
+@pytest.mark.timeout(180)  # two processes import torch
 @pytest.mark.parametrize("workers", [1, 2])
 def test_one_call_trains_draws_and_stores(shard: Path, tmp_path: Path, workers):
     shares = []
