@@ -92,9 +92,7 @@ class PyAvSource(Source):
         self._frames.close()
         if self._thread is not None:
             try:
-                async with asyncio.timeout(
-                    _CLOSE_LIMIT_S
-                ):  # in Python 3.11, wait_for swallows a cancellation
+                async with asyncio.timeout(_CLOSE_LIMIT_S):  # in Python 3.11, wait_for swallows a cancellation
                     await self._finished.wait()
             except TimeoutError:
                 log.warning("%s: the device or connection does not let go; left behind", self.name)
